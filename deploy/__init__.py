@@ -1,0 +1,1 @@
+"""Deployment of the assistant's model on Amazon SageMaker."""
