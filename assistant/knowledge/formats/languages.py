@@ -1,0 +1,48 @@
+"""Programming languages by file extension, named as LangChain's `Language` names them where it knows them."""
+
+from __future__ import annotations
+
+_EXTENSIONS = {
+    "c": ".c .h",
+    "cpp": ".cc .cpp .cxx .hh .hpp .hxx .cu .cuh",
+    "csharp": ".cs",
+    "css": ".css .scss .sass .less",
+    "dart": ".dart",
+    "docker": "dockerfile .dockerfile",
+    "elixir": ".ex .exs",
+    "erlang": ".erl .hrl",
+    "fortran": ".f90 .f95 .f",
+    "go": ".go",
+    "groovy": ".groovy .gradle",
+    "haskell": ".hs",
+    "hcl": ".tf .hcl",
+    "ini": ".ini .cfg .conf .properties .env",
+    "java": ".java",
+    "js": ".js .mjs .cjs .jsx",
+    "julia": ".jl",
+    "kotlin": ".kt .kts",
+    "lua": ".lua",
+    "make": "makefile .mk .cmake",
+    "matlab": ".m",
+    "perl": ".pl .pm",
+    "php": ".php",
+    "powershell": ".ps1 .psm1",
+    "proto": ".proto",
+    "python": ".py .pyi .pyx",
+    "r": ".r",
+    "ruby": ".rb",
+    "rust": ".rs",
+    "scala": ".scala .sc",
+    "shell": ".sh .bash .zsh .fish .bat .cmd",
+    "sol": ".sol",
+    "sql": ".sql",
+    "swift": ".swift",
+    "toml": ".toml",
+    "ts": ".ts .tsx .vue .svelte",
+    "vb": ".vb .vbs .bas",
+    "xml": ".xml .xsd .xsl .xslt .wsdl",
+    "yaml": ".yaml .yml",
+    "zig": ".zig",
+}
+LANGUAGES = {extension: language for language, names in _EXTENSIONS.items() for extension in names.split()}
+"""Lower-case extension with its dot, or whole name, to language."""
