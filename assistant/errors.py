@@ -8,6 +8,7 @@ AssistantError
 │   └── EngineUnavailable   the model does not answer now
 └── PermanentError          the same call will fail again
     ├── Rejected            the other side refuses: blocked user, bad token, closed window
+    ├── InvalidQuestion     a question or an option that cannot be answered as given
     ├── PromptTooLong       the prompt does not fit the model's context
     └── Unreadable          a document that cannot be turned into text
 
@@ -51,6 +52,10 @@ class PermanentError(AssistantError):
 
 class Rejected(PermanentError):
     """The other side refuses: blocked user, bad token, closed window."""
+
+
+class InvalidQuestion(PermanentError, ValueError):
+    """A question or an option that cannot be answered as given: empty, too long, unknown."""
 
 
 class PromptTooLong(PermanentError):

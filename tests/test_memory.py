@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+
+from assistant.answers import Answer, Citation
+from assistant.errors import ConfigurationError, TransientError
+from assistant.memory import Conversations
+
+ANSWER = Answer("Every 45 days [1].", "yes", (Citation(1, "pump.md", "Pump", "every 45 days", start=3, end=16),))
+POSTGRES = os.environ.get("ASSISTANT_TEST_POSTGRES")
+
+
+@pytest.fixture(params=["memory", "file", "postgres"])
+def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Conversations]:
+    urls = {"memory": "sqlite://", "file": f"sqlite:///{tmp_path / 'deep' / 'state.db'}", "postgres": POSTGRES}
+    url = urls[request.param]
+    if url is None:
+        pytest.skip("ASSISTANT_TEST_POSTGRES names no server")
+    kept = Conversations(url)
+    kept.clear("c")
+    yield kept
+    kept.clear("c")
+    kept.close()
+
+
+def test_a_turn_is_kept_as_question_and_answer(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER)
+
+    assert ["How often?", "Every 45 days [1]."] == [message.text for message in conversations.messages("c")]
+
+
+def test_an_answer_is_kept_with_its_citations(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER)
+
+    kept = conversations.messages("c")[-1].additional_kwargs
+    assert ("yes", "every 45 days") == (kept["grounded"], kept["citations"][0]["quote"])
+
+
+def test_only_the_last_turns_asked_for_are_read_oldest_first(conversations: Conversations) -> None:
+    for number in range(4):
+        conversations.append("c", f"question {number}", Answer(f"answer {number}", "no"))
+
+    expected = ["question 2", "answer 2", "question 3", "answer 3"]
+    assert expected == [message.text for message in conversations.messages("c", 2)]
+
+
+def test_no_turns_are_read_where_none_are_asked_for(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER)
+
+    assert [] == conversations.messages("c", 0)
+
+
+def test_conversations_do_not_mix(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER)
+
+    assert [] == conversations.messages("another")
+
+
+def test_a_cleared_conversation_is_empty(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER)
+    conversations.clear("c")
+
+    assert [] == conversations.messages("c")
+
+
+def test_langchain_reads_and_continues_the_same_conversation(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER)
+    conversations.history("c").add_messages([HumanMessage("And who?"), AIMessage("A technician.")])
+
+    assert ["And who?", "A technician."] == [message.text for message in conversations.messages("c", 1)]
+
+
+def test_turns_kept_at_the_same_time_do_not_interleave(conversations: Conversations) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: conversations.append("c", f"question {n}", Answer(f"answer {n}", "no")), range(50)))
+
+    texts = [message.text for message in conversations.messages("c")]
+    assert [text.replace("question", "answer") for text in texts[::2]] == texts[1::2]
+
+
+async def test_the_async_twins_do_the_same(conversations: Conversations) -> None:
+    await asyncio.gather(*(conversations.aappend("c", f"q{n}", ANSWER) for n in range(5)))
+    read = len(await conversations.amessages("c"))
+    await conversations.aclear("c")
+
+    assert (10, []) == (read, await conversations.amessages("c"))
+
+
+def test_a_nul_character_is_kept(conversations: Conversations) -> None:
+    conversations.append("c", "a\0b", Answer("c\0\ud800", "no"))
+
+    assert ["a\0b", "c\0\ud800"] == [message.text for message in conversations.messages("c")]
+
+
+def test_a_conversation_outlives_the_process(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    code = (
+        "import sys; from assistant.memory import Conversations; from assistant.answers import Answer;"
+        "Conversations(sys.argv[1]).append('c', 'How often?', Answer('Daily.', 'no'))"
+    )
+    subprocess.run([sys.executable, "-c", code, url], check=True, cwd=Path(__file__).parent.parent)
+
+    assert ["How often?", "Daily."] == [message.text for message in Conversations(url).messages("c")]
+
+
+def test_several_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: Conversations(url).append(f"c{n}", "q", ANSWER), range(8)))
+
+    kept = Conversations(url)
+    assert [2] * 8 == [len(kept.messages(f"c{n}")) for n in range(8)]
+
+
+def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
+    Conversations(f"sqlite:///{tmp_path / 'deep' / 'state.db'}").close()
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_is_no_database_url_is_a_configuration_error_without_the_password() -> None:
+    with pytest.raises(ConfigurationError, match=r"state\.url") as caught:
+        Conversations("//user:secret@host").messages("c")
+
+    assert "secret" not in str(caught.value)
+
+
+def test_an_unknown_database_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"state\.url"):
+        Conversations("oracle+missing://host/db").messages("c")
+
+
+def test_a_database_that_does_not_answer_is_worth_another_try_and_named_without_its_password() -> None:
+    with pytest.raises(TransientError, match="state database") as caught:
+        Conversations("postgresql+psycopg://user:secret@127.0.0.1:1/db").messages("c")
+
+    assert "secret" not in str(caught.value)
