@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from blockbuster import blockbuster_ctx
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from langchain_core.language_models import BaseChatModel
+from server_fakes import Pages, WordEmbeddings
+
+from assistant.assistant import Assistant
+from assistant.knowledge import Knowledge
+from assistant.knowledge.embed import Embedder
+from assistant.knowledge.passages import Passage
+from assistant.server.app import create_app
+from assistant.settings import Settings
+from assistant.testing.echo import EchoChat
+
+HOURS = "The pump is oiled every 200 hours of operation."
+MANUAL = Passage(
+    "p1", "/srv/manual.md", "Pump manual", f"{HOURS} Use mineral oil only.", score=0.9, start=10, end=80, page=3
+)
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_an_event_loop() -> Iterator[None]:
+    with blockbuster_ctx("assistant"):
+        yield
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+
+
+@pytest.fixture
+def knowledge(settings: Settings) -> Iterator[Knowledge]:
+    """Real and empty, with an embedding that compares words."""
+    embedder = Embedder(
+        embeddings=WordEmbeddings(),
+        name="words",
+        dimension=256,
+        normalised=True,
+        max_tokens=256,
+        count=lambda text: len(text.split()),
+        min_score=0.1,
+    )
+    with Knowledge(settings, embedder=embedder) as opened:
+        yield opened
+
+
+Open = Callable[..., TestClient]
+
+
+@pytest.fixture
+def open_app(settings: Settings) -> Iterator[Open]:
+    """A client of an app whose assistant is `model` over one passage, once it is ready."""
+    opened: list[TestClient] = []
+
+    def open(
+        model: BaseChatModel | None = None,
+        *,
+        knowledge: Knowledge | None = None,
+        passages: tuple[Passage, ...] = (MANUAL,),
+        **server: Any,
+    ) -> TestClient:
+        changed = Settings.model_validate({**settings.model_dump(), "server": server})
+        retriever = knowledge.as_retriever() if knowledge else Pages(passages=list(passages))
+        assistant = Assistant(model or EchoChat(), retriever, settings=changed, knowledge=knowledge)
+        app = create_app(changed, assistant=assistant)
+        client = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
+        opened.append(client.__enter__())
+        while client.get("/ready").status_code != 200:
+            pass
+        return client
+
+    yield open
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(open_app: Open) -> TestClient:
+    return open_app()
+
+
+@pytest.fixture
+def serve(settings: Settings) -> Callable[..., AbstractAsyncContextManager[str]]:
+    """A real server on a free port of this machine; gives its URL."""
+
+    @asynccontextmanager
+    async def serve(
+        model: BaseChatModel | None = None, *, passages: tuple[Passage, ...] = (MANUAL,), **server: Any
+    ) -> AsyncIterator[str]:
+        changed = Settings.model_validate({**settings.model_dump(), "server": server})
+        assistant = Assistant(model or EchoChat(), Pages(passages=list(passages)), settings=changed)
+        async with running(await asyncio.to_thread(create_app, changed, assistant=assistant)) as url:
+            yield url
+
+    return serve
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none", timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve())
+    while not (server.started and app.state.parts.startup.status != "starting"):
+        await asyncio.sleep(0.01)
+        if task.done():
+            task.result()
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task

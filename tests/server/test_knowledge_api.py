@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from assistant.knowledge import Knowledge
+from assistant.settings import Settings
+
+Open = Callable[..., TestClient]
+URL = "/v1/knowledge/documents"
+PUMP = b"# Pump\n\nThe pump is oiled every 200 hours of operation.\n"
+PLANT = b"# Plant\n\nThe fern in the hall needs water on Mondays.\n"
+
+
+@pytest.fixture
+def filled(open_app: Open, knowledge: Knowledge) -> TestClient:
+    return open_app(knowledge=knowledge)
+
+
+def upload(client: TestClient, *files: tuple[str, bytes], **fields: str) -> Any:
+    return client.post(URL, files=[("file", (name, content)) for name, content in files], data=fields)
+
+
+def titles(client: TestClient) -> list[str]:
+    return sorted(Path(document["source"]).name for document in client.get(URL).json()["documents"])
+
+
+def test_files_that_are_uploaded_can_be_searched_and_asked_about(filled: TestClient) -> None:
+    report = upload(filled, ("pump.md", PUMP), ("plant.md", PLANT))
+
+    assert 200 == report.status_code, report.text
+    assert (2, []) == (report.json()["added"], report.json()["refused"])
+    assert 2 == len({document["id"] for document in report.json()["documents"]})
+    best = filled.post("/v1/knowledge/search", json={"query": "when is the pump oiled", "k": 1}).json()["passages"][0]
+    assert "200 hours" in best["text"]
+    assert {"id", "source", "title", "text", "score", "start", "end", "page", "metadata"} == best.keys()
+    body = {"messages": [{"role": "user", "content": "When is the pump oiled?"}]}
+    answer = filled.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]
+    assert "200 hours" in answer["content"]
+    assert answer["annotations"][0]["file_citation"]["source"] == best["source"]
+
+
+def test_a_file_sent_again_replaces_its_earlier_version(filled: TestClient) -> None:
+    upload(filled, ("pump.md", PUMP))
+
+    report = upload(filled, ("pump.md", PUMP.replace(b"200", b"300"))).json()
+
+    assert (0, 1) == (report["added"], report["updated"])
+    texts = [p["text"] for p in filled.post("/v1/knowledge/search", json={"query": "pump oiled"}).json()["passages"]]
+    assert any("300" in text for text in texts)
+    assert not any("200" in text for text in texts)
+
+
+def test_metadata_comes_back_with_passages_and_filters_them(filled: TestClient) -> None:
+    upload(filled, ("pump.md", PUMP), metadata='{"area": "hall"}')
+    upload(filled, ("pump2.md", PUMP))
+
+    found = filled.post("/v1/knowledge/search", json={"query": "pump", "filter": {"area": "hall"}}).json()["passages"]
+
+    assert ["pump.md"] == [Path(passage["source"]).name for passage in found]
+    assert "hall" == found[0]["metadata"]["area"]
+
+
+def test_what_cannot_be_read_is_refused_with_its_reason_and_leaves_nothing(
+    filled: TestClient, settings: Settings
+) -> None:
+    response = upload(filled, ("broken.pdf", b"%PDF-1.7 broken"))
+
+    assert (422, "unreadable_document") == (response.status_code, response.json()["error"]["code"])
+    assert "broken.pdf" in response.json()["error"]["message"]
+    assert str(settings.data_dir) not in response.json()["error"]["message"]
+    assert [] == list((settings.data_dir / "uploads").iterdir())
+
+
+def test_a_refused_file_does_not_stop_the_others(filled: TestClient) -> None:
+    response = upload(filled, ("broken.pdf", b"%PDF-1.7 broken"), ("pump.md", PUMP))
+
+    assert (200, 1, 1) == (response.status_code, response.json()["added"], len(response.json()["refused"]))
+    assert ["pump.md"] == titles(filled)
+
+
+def test_a_refused_new_version_leaves_the_earlier_one_in_place(filled: TestClient, settings: Settings) -> None:
+    upload(filled, ("pump.txt", PUMP))
+
+    assert 422 == upload(filled, ("pump.txt", b"\0\1\2" * 100)).status_code
+
+    assert PUMP == (settings.data_dir / "uploads" / "pump.txt").read_bytes()
+    assert "200 hours" in filled.post("/v1/knowledge/search", json={"query": "pump"}).json()["passages"][0]["text"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/pump.md", "..\\..\\pump.md", "/etc/pump.md", "C:\\pump.md", ".pump.md"])
+def test_a_file_name_cannot_leave_its_folder(filled: TestClient, settings: Settings, name: str) -> None:
+    response = upload(filled, (name, PUMP))
+
+    assert 200 == response.status_code, response.text
+    uploads = settings.data_dir.absolute() / "uploads"
+    assert [uploads / "pump.md"] == list(uploads.iterdir())
+
+
+def test_names_in_any_script_are_kept(filled: TestClient) -> None:
+    upload(filled, ("手册.md", PUMP), ("Prüfung 2.md", PLANT))
+    assert ["Prüfung 2.md", "手册.md"] == titles(filled)
+
+
+@pytest.mark.parametrize("name", ["..", "///", "...", "\\", "<>"])
+def test_a_name_of_which_nothing_is_left_is_refused(filled: TestClient, name: str) -> None:
+    assert 400 == upload(filled, (name, PUMP)).status_code
+
+
+def test_two_files_of_one_name_are_refused(filled: TestClient) -> None:
+    assert 400 == upload(filled, ("a/pump.md", PUMP), ("b/pump.md", PLANT)).status_code
+
+
+def test_a_form_without_a_file_is_refused(filled: TestClient) -> None:
+    boundary = {"Content-Type": "multipart/form-data; boundary=b"}
+    form = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--\r\n'
+    assert 400 == filled.post(URL, content=form, headers=boundary).status_code
+
+
+def test_a_text_is_added_under_its_own_name(filled: TestClient) -> None:
+    body = {"text": PUMP.decode(), "title": "Oil", "source": "wiki:pump", "metadata": {"area": "hall"}}
+
+    report = filled.post(URL, json=body)
+
+    assert 200 == report.status_code, report.text
+    assert [("wiki:pump", "Oil")] == [(d["source"], d["title"]) for d in report.json()["documents"]]
+
+
+def test_a_text_without_a_name_is_named_by_its_content(filled: TestClient) -> None:
+    first = filled.post(URL, json={"text": PUMP.decode()}).json()
+    again = filled.post(URL, json={"text": PUMP.decode()}).json()
+
+    assert first["documents"] == again["documents"]
+    assert (1, 1) == (first["added"], again["unchanged"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "a", "url": "https://example.org"},
+        {"text": ""},
+        {"url": "/etc/passwd"},
+        {"url": "file:///etc/passwd"},
+        {"path": "/etc/passwd"},
+        {"text": "a", "metadata": {"x": {"nested": 1}}},
+        {"text": "a", "metadata": {"source": "/etc/passwd"}},
+        ["/etc/passwd"],
+    ],
+)
+def test_paths_and_nonsense_are_refused(filled: TestClient, body: Any) -> None:
+    response = filled.post(URL, json=body)
+    assert (400, "invalid_request_error") == (response.status_code, response.json()["error"]["type"])
+
+
+def test_a_url_into_this_network_is_refused(filled: TestClient) -> None:
+    response = filled.post(URL, json={"url": "http://127.0.0.1:9/secret"})
+    assert (422, "unreadable_document") == (response.status_code, response.json()["error"]["code"])
+
+
+def test_documents_are_listed_a_page_at_a_time(filled: TestClient) -> None:
+    upload(filled, *((f"{number}.md", PUMP + str(number).encode()) for number in range(5)))
+
+    first = filled.get(URL, params={"limit": 2}).json()
+    rest = filled.get(URL, params={"limit": 10, "offset": 2}).json()
+
+    assert (2, 3, 5) == (len(first["documents"]), len(rest["documents"]), first["total"])
+    assert 5 == len({document["id"] for document in first["documents"] + rest["documents"]})
+    assert 400 == filled.get(URL, params={"limit": 0}).status_code
+
+
+@pytest.mark.parametrize("by", ["id", "source"])
+def test_a_document_is_removed_by_id_or_source_with_its_file(filled: TestClient, settings: Settings, by: str) -> None:
+    [document] = upload(filled, ("pump.md", PUMP)).json()["documents"]
+
+    gone = filled.delete(f"{URL}/{quote(document[by], safe='')}")
+
+    assert {"id": document["id"], "source": document["source"], "deleted": True} == gone.json()
+    assert ([], []) == (titles(filled), list((settings.data_dir / "uploads").iterdir()))
+    assert 404 == filled.delete(f"{URL}/{quote(document[by], safe='')}").status_code
+
+
+def test_removing_a_document_does_not_touch_a_file_of_the_user(
+    filled: TestClient, knowledge: Knowledge, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.md"
+    own.write_bytes(PUMP)
+    knowledge.add([own])
+
+    assert 200 == filled.delete(f"{URL}/{quote(own.as_posix(), safe='')}").status_code
+    assert own.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"query": ""}, {"query": "a", "k": 0}, {"query": "x" * 9000}, {"query": "a", "filter": {"a": {"$no": 1}}}],
+)
+def test_an_invalid_search_is_refused(filled: TestClient, body: Any) -> None:
+    assert 400 == filled.post("/v1/knowledge/search", json=body).status_code
+
+
+def test_a_retriever_alone_has_nothing_to_manage(client: TestClient) -> None:
+    for response in (client.get(URL), client.post("/v1/knowledge/search", json={"query": "a"})):
+        assert (404, "no_knowledge") == (response.status_code, response.json()["error"]["code"])
