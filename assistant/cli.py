@@ -1,0 +1,196 @@
+"""The `assistant` command line; a command's module, and with it every heavy library, is imported when it runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assistant.errors import AssistantError
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+
+app = typer.Typer(
+    name="assistant",
+    help="Answers from your documents, with citations, by a Llama model in vLLM.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter("is empty")
+    return text
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Configuration file (default: $ASSISTANT_CONFIG, or ./assistant.toml).", metavar="PATH"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
+Text = Annotated[str, typer.Argument(callback=_not_blank)]
+ConversationOption = Annotated[
+    str | None, typer.Option("--conversation", "-C", help="Continue this conversation, or start it.", metavar="NAME")
+]
+
+
+def main() -> None:
+    """Entry point of the console script: an error of ours is one line on stderr and exit code 1."""
+    try:
+        app()
+    except AssistantError as error:
+        if logging.root.isEnabledFor(logging.DEBUG):
+            raise
+        print(f"assistant: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"assistant {version('llama-assistant-sdk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    config: ConfigOption = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show debug logs, and the traceback of an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    context.obj = config
+    logging.basicConfig(stream=sys.stderr, level="DEBUG" if debug else "WARNING", format="%(message)s", force=True)
+    logging.getLogger("assistant").setLevel("DEBUG" if debug else "INFO")
+
+
+def _settings(context: typer.Context, config: Path | None) -> Settings:
+    from assistant.settings import Settings
+
+    return Settings.load(config or context.obj)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write assistant.toml.")] = Path("."),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, take the defaults.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an assistant.toml that exists.")] = False,
+) -> None:
+    """Write a commented assistant.toml and ask for what it needs."""
+    from assistant.commands import init as command
+
+    command.run(folder, yes=yes, force=force)
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders and URLs.")],
+    sync: Annotated[bool, typer.Option("--sync", help="Also remove documents that are gone from these paths.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take files, folders and URLs into the knowledge.
+
+    Unchanged documents cost nothing, changed ones are replaced. What cannot be read is listed with its reason; the exit
+    code is 1 only where everything was refused.
+    """
+    from assistant.commands import ingest as command
+
+    command.run(_settings(context, config), paths, sync=sync, as_json=as_json)
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    query: Text,
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages (default: knowledge.passages).")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Find passages in the knowledge, best first, with scores."""
+    from assistant.commands import search as command
+
+    command.run(_settings(context, config), query, k=k, as_json=as_json)
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    question: Text,
+    as_json: JsonOption = False,
+    conversation: ConversationOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Answer one question from the knowledge, with citations."""
+    from assistant.commands import ask as command
+
+    command.run(_settings(context, config), question, conversation=conversation, as_json=as_json)
+
+
+@app.command()
+def chat(context: typer.Context, conversation: ConversationOption = None, config: ConfigOption = None) -> None:
+    """Talk with the assistant; /sources, /reset and /exit are its commands, Ctrl-C stops an answer."""
+    from assistant.commands import chat as command
+
+    command.run(_settings(context, config), conversation=conversation)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen at (default: server.host).")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port (default: server.port; 0: any).")] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Where the knowledge is empty, take in the sample documents first.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the HTTP API and the web chat."""
+    from assistant.commands import serve as command
+
+    command.run(_settings(context, config), host=host, port=port, sample=sample)
+
+
+@app.command()
+def evaluate(
+    context: typer.Context,
+    dataset: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder: corpus, queries and qrels.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Measure retrieval on a dataset: recall@1/5/10, MRR@10 and nDCG@10 by document.
+
+    The dataset's corpus goes through a knowledge of its own that is deleted afterwards; yours is not touched. Metrics of
+    the answers are not part of this version.
+    """
+    from assistant.commands import evaluate as command
+
+    command.run(_settings(context, config), dataset, as_json=as_json)
+
+
+@app.command()
+def doctor(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Check installation, configuration, storage, memory and exposure, and say what to do."""
+    from assistant.commands import doctor as command
+
+    command.run(config or context.obj, as_json=as_json)
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """The Llama family: sizes, context, prompt format, licence, memory, and what fits here."""
+    from assistant.commands import models as command
+
+    command.run(as_json=as_json)

@@ -1,0 +1,97 @@
+"""`assistant serve`: the HTTP API and the web chat."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import socket
+from typing import TYPE_CHECKING, TextIO
+
+import uvicorn
+
+from assistant.commands import terminal
+from assistant.commands.ingest import bar
+from assistant.errors import ConfigurationError
+from assistant.knowledge import Knowledge
+from assistant.samples import FOLDER
+from assistant.server.app import create_app
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+
+STOP_SECONDS = 30
+"""How long running answers may take to finish once the server was asked to stop."""
+
+
+def run(settings: Settings, *, host: str | None, port: int | None, sample: bool) -> None:
+    """Serve until SIGTERM (exit code 0) or Ctrl-C (130); answers that run may finish."""
+    given = {"host": host, "port": port}
+    server = settings.server.model_copy(update={key: value for key, value in given.items() if value is not None})
+    settings = settings.model_copy(update={"server": server})
+    app = create_app(settings)
+    with listen(server.host, server.port) as listener, terminal.reserved() as out:
+        if sample:
+            take_samples(settings)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=logging.root.isEnabledFor(logging.DEBUG),
+            timeout_graceful_shutdown=STOP_SECONDS,
+            server_header=False,
+        )
+        url = url_of(listener)
+        # uvicorn raises the signal again once it has stopped; for SIGTERM that is a stop as asked, not a failure.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        asyncio.run(
+            Announced(config, f"{settings.server.title}: {url} (API reference: {url}/docs)", out).serve([listener])
+        )
+
+
+class Announced(uvicorn.Server):
+    """Says where it listens as soon as it does."""
+
+    def __init__(self, config: uvicorn.Config, notice: str, out: TextIO) -> None:
+        super().__init__(config)
+        self._notice, self._out = notice, out
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._out.write(f"{self._notice}\n")
+            self._out.flush()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket at `host`, a name or an address; port 0 takes any free one.
+
+    Raises:
+        ConfigurationError: the address is taken, or not one of this machine.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen at {host!r} port {port}: {error.strerror or error}; choose another with --host and --port"
+        ) from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a browser on this machine finds the server."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def take_samples(settings: Settings) -> None:
+    """Ingest the sample documents where the knowledge is empty; otherwise nothing."""
+    with Knowledge(settings) as knowledge:
+        if knowledge.documents():
+            terminal.log.print("the knowledge has documents: the sample was not added", markup=False)
+            return
+        with bar() as show:
+            report = knowledge.add(FOLDER, progress=show)
+        terminal.log.print(f"sample documents: {report}", markup=False)
