@@ -14,6 +14,8 @@ import warnings
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
+import psutil  # type: ignore[import-untyped, unused-ignore]
+
 from assistant.errors import Unreadable
 from assistant.knowledge import wire
 
@@ -137,9 +139,8 @@ def _reason(error: OSError) -> str:
 
 
 def _resident() -> int:
-    """Bytes of memory in use at most so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    """Bytes of memory in use now; `ru_maxrss` would be the parent's, which survives `exec` on Linux."""
+    return int(psutil.Process().memory_info().rss)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import sample_files as made
 
 from assistant.errors import Unreadable
 from assistant.knowledge.load import Loaded, Reader, Refusal, Source, discover
+from assistant.knowledge.reader_process import LARGE
 
 NEVER_ENDING = b"<html><body>" + b"<nav>x" * 40_000
 """Closed by nobody, each of these holds all that follow: minutes of work."""
@@ -188,6 +189,17 @@ def test_a_crash_of_the_process_costs_only_the_document_that_caused_it(tmp_path:
         threading.Timer(0.5, child.send_signal, [signal.SIGSEGV]).start()
         assert refusal(reader, written(tmp_path / "b.html", NEVER_ENDING)) == "crashed its reader (SIGSEGV)"
         assert reader.load(source(tmp_path / "a.md")).text == "Some text."
+
+
+def test_a_large_parent_does_not_make_its_reader_look_large(tmp_path: Path) -> None:
+    grown = b"x" * (LARGE + 1)
+    before = psutil.Process().children()
+    with Reader(max_file_mib=1, max_seconds=60, allow_private_urls=False) as reader:
+        reader.load(source(written(tmp_path / "a.md")))
+        (child,) = set(psutil.Process().children()) - set(before)
+        reader.load(source(tmp_path / "a.md"))
+        assert child.is_running()
+    assert len(grown) > LARGE
 
 
 def test_a_process_that_died_between_two_documents_is_replaced(tmp_path: Path) -> None:
