@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,15 +15,12 @@ from assistant.errors import ConfigurationError, TransientError
 from assistant.memory import Conversations
 
 ANSWER = Answer("Every 45 days [1].", "yes", (Citation(1, "pump.md", "Pump", "every 45 days", start=3, end=16),))
-POSTGRES = os.environ.get("ASSISTANT_TEST_POSTGRES")
 
 
 @pytest.fixture(params=["memory", "file", "postgres"])
 def conversations(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Conversations]:
-    urls = {"memory": "sqlite://", "file": f"sqlite:///{tmp_path / 'deep' / 'state.db'}", "postgres": POSTGRES}
-    url = urls[request.param]
-    if url is None:
-        pytest.skip("ASSISTANT_TEST_POSTGRES names no server")
+    urls = {"memory": "sqlite://", "file": f"sqlite:///{tmp_path / 'deep' / 'state.db'}"}
+    url = urls.get(request.param) or request.getfixturevalue("postgres")
     kept = Conversations(url)
     kept.clear("c")
     yield kept
