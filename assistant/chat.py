@@ -7,22 +7,24 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.retrievers import BaseRetriever
 
-from assistant.answers import Answer, Cited, Done, Event, TextDelta, Usage
+from assistant.answers import Answer, Cited, Done, Event, TextDelta
 from assistant.draft import Draft
-from assistant.errors import AssistantError, EngineUnavailable, InvalidQuestion, PermanentError, RateLimited
+from assistant.errors import InvalidQuestion
 from assistant.knowledge.passages import Passage
 from assistant.prompt import Material, Prompt, build_prompt
+from assistant.proof import proven, worth_asking
 from assistant.refusal import Sentence, say
+from assistant.relevance import Relevant, excerpt, leading, relevant
 from assistant.settings import Chat
+from assistant.speech import PARAMETERS, Spoken, speak
 from assistant.tokens import Reader
 
-PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "seed")
 OPTIONS = (*PARAMETERS, "instructions")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -78,6 +80,34 @@ def check_options(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return given
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A turn and what answers it."""
+
+    turn: Turn
+    model: BaseChatModel
+    reader: Reader
+    chat: Chat
+    spoken: Spoken = field(default_factory=Spoken)
+
+    async def speak(self, passages: Sequence[Passage]) -> tuple[Prompt, AsyncGenerator[str, None]]:
+        """The prompt with the passages, and the model's answer to it as it comes."""
+        prompt = await asyncio.to_thread(self._prompt, passages)
+        return prompt, speak(self.model, prompt, self.turn.options, self.spoken)
+
+    def _prompt(self, passages: Sequence[Passage]) -> Prompt:
+        turn, chat = self.turn, self.chat
+        material = Material(
+            question=turn.question,
+            passages=tuple(passages),
+            history=turn.history,
+            instructions="\n\n".join(filter(None, [chat.instructions, *turn.instructions])),
+            beyond=chat.grounding == "prefer",
+        )
+        asked = turn.options.get("max_tokens", chat.max_tokens)
+        return build_prompt(material, reader=self.reader, max_tokens=asked, turns=chat.history_turns)
+
+
 async def respond(
     turn: Turn, *, model: BaseChatModel, retriever: BaseRetriever | None, chat: Chat, context: int | None = None
 ) -> AsyncGenerator[Event, None]:
@@ -90,29 +120,80 @@ async def respond(
         TransientError: the model failed; what it said until then is no answer.
     """
     passages = await _retrieve(turn, retriever) if retriever else ()
+    task = Task(turn, model, Reader.of(model, context=context), chat)
     if retriever and not passages and chat.grounding == "strict":
-        text = await _sentence("refusal", turn)
-        yield TextDelta(text)
-        yield Done(Answer(text, "no", conversation=turn.conversation))
-        return
-    reader = Reader.of(model, context=context)
-    prompt = await asyncio.to_thread(_prompt, turn, passages, reader, chat)
-    prove = chat.grounding == "strict" and reader.small  # told to copy from the text: what is not there is made up
-    draft = Draft(prompt.passages, question=turn.question, prove=prove and bool(passages), check=retriever is not None)
-    if retriever and not passages:
-        yield TextDelta(draft.add(await _sentence("notice", turn) + "\n\n"))
-    spoken = Spoken()
-    async with aclosing(_speak(model, prompt, turn, spoken)) as pieces:
+        answer = _refused(task)
+    elif passages and task.reader.small:
+        answer = _copied(task, passages)
+    else:
+        answer = _written(task, passages, check=retriever is not None)
+    async with aclosing(answer) as events:
+        async for event in events:
+            yield event
+
+
+async def _refused(task: Task) -> AsyncGenerator[Event, None]:
+    text = await _sentence("refusal", task.turn)
+    yield TextDelta(text)
+    yield Done(Answer(text, "no", (), task.spoken.usage, task.turn.conversation))
+
+
+async def _written(task: Task, passages: Sequence[Passage], *, check: bool) -> AsyncGenerator[Event, None]:
+    """What the model writes with the passages in sight, its citations checked; no `check` where there are no documents."""
+    prompt, answer = await task.speak(passages[: task.chat.passages])
+    draft = Draft(prompt.passages, question=task.turn.question, check=check)
+    if check and not passages:
+        yield TextDelta(draft.add(await _sentence("notice", task.turn) + "\n\n"))
+    async with aclosing(answer) as pieces:
         async for piece in pieces:
             if shown := draft.write(piece):
                 yield TextDelta(shown)
-    for shown in (draft.finish(), draft.add(await _last_words(turn, draft, passages, chat))):
+    async for event in _end(task, draft, doubted=bool(passages)):
+        yield event
+
+
+async def _copied(task: Task, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
+    """What a small model copies from a passage that proves it; else a quote; else as if nothing had been found."""
+    question, found = await asyncio.to_thread(_bearing, task.turn, passages)
+    draft = None
+    if worth_asking(question, found):
+        shown = leading(found, passages)[: task.chat.passages or 1]
+        prompt, answer = await task.speak(shown)
+        draft = Draft(prompt.passages, question=question)
+        seen = [sentence for sentence in found if passages[sentence.number - 1] in shown]
+        async with aclosing(answer) as pieces, aclosing(proven(pieces, question, seen)) as sentences:
+            async for sentence in sentences:
+                yield TextDelta(draft.write(sentence))
+    if not (draft and draft.text) and (quoted := excerpt(question, found)):
+        draft = Draft([passages[quoted[0].number - 1]], question=question)
+        yield TextDelta(draft.write(" ".join(sentence.quote for sentence in quoted)))
+    if draft and draft.text:
+        rest = _end(task, draft)
+    else:
+        rest = _refused(task) if task.chat.grounding == "strict" else _written(task, (), check=True)
+    async with aclosing(rest) as events:
+        async for event in events:
+            yield event
+
+
+def _bearing(turn: Turn, passages: Sequence[Passage]) -> tuple[str, list[Relevant]]:
+    """The question and what bears on it; a follow-up that nothing bears on is read with the question before it."""
+    found = relevant(turn.question, passages)
+    if turn.earlier and not worth_asking(turn.question, found):
+        whole = f"{turn.earlier[-1]}\n{turn.question}"
+        return whole, relevant(whole, passages)
+    return turn.question, found
+
+
+async def _end(task: Task, draft: Draft, *, doubted: bool = False) -> AsyncGenerator[Event, None]:
+    """What is left to show, the citations and the whole answer."""
+    rest = draft.finish()
+    for shown in (rest, draft.add(await _last_words(task, draft) if doubted else "")):
         if shown:
             yield TextDelta(shown)
-    citations = draft.citations
-    for citation in citations:
+    for citation in draft.citations:
         yield Cited(citation)
-    yield Done(Answer(draft.text, draft.grounded, citations, spoken.usage, turn.conversation))
+    yield Done(Answer(draft.text, draft.grounded, draft.citations, task.spoken.usage, task.turn.conversation))
 
 
 async def _retrieve(turn: Turn, retriever: BaseRetriever) -> tuple[Passage, ...]:
@@ -123,75 +204,14 @@ async def _retrieve(turn: Turn, retriever: BaseRetriever) -> tuple[Passage, ...]
     return tuple(Passage.from_document(document, number) for number, document in enumerate(documents, 1))
 
 
-def _prompt(turn: Turn, passages: Sequence[Passage], reader: Reader, chat: Chat) -> Prompt:
-    shown = chat.passages or (1 if reader.small else len(passages))
-    material = Material(
-        question=turn.question,
-        passages=tuple(passages[:shown]),
-        history=turn.history,
-        instructions="\n\n".join(filter(None, [chat.instructions, *turn.instructions])),
-        beyond=chat.grounding == "prefer",
-    )
-    asked = turn.options.get("max_tokens", chat.max_tokens)
-    return build_prompt(material, reader=reader, max_tokens=asked, turns=chat.history_turns)
-
-
-class Spoken:
-    """What the model reported of its answer, gathered while it streams."""
-
-    def __init__(self) -> None:
-        self._whole: AIMessageChunk | None = None
-
-    def add(self, chunk: AIMessageChunk) -> None:
-        """Take in one chunk of the stream."""
-        self._whole = chunk if self._whole is None else self._whole + chunk
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens read and written, zero where the model does not say."""
-        told = self._whole and self._whole.usage_metadata
-        if not told:
-            return Usage()
-        cached = told.get("input_token_details", {}).get("cache_read", 0)
-        return Usage(told["input_tokens"], told["output_tokens"], cached)
-
-
-async def _speak(model: BaseChatModel, prompt: Prompt, turn: Turn, spoken: Spoken) -> AsyncGenerator[str, None]:
-    """The model's text as it comes; however this ends, the model's stream is closed."""
-    options = {name: turn.options[name] for name in PARAMETERS if name in turn.options}
-    if "max_tokens" in options or prompt.capped:
-        options["max_tokens"] = prompt.max_tokens
-    stop = options.pop("stop", None)
-    stream = model.astream(list(prompt.messages), stop=[stop] if isinstance(stop, str) else stop, **options)
-    try:
-        async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", stream)) as chunks:
-            async for chunk in chunks:
-                spoken.add(chunk)
-                yield chunk.text
-    except AssistantError:
-        raise
-    except Exception as error:
-        raise _translated(error) from error
-
-
-async def _last_words(turn: Turn, draft: Draft, passages: Sequence[Passage], chat: Chat) -> str:
+async def _last_words(task: Task, draft: Draft) -> str:
     """What remains to be said of an answer that no passage supports."""
-    if not passages or draft.grounded != "no":
+    if draft.grounded != "no":
         return ""
     if not draft.text:
-        return await _sentence("refusal", turn)
-    return "\n\n" + await _sentence("unconfirmed" if chat.grounding == "strict" else "notice", turn)
+        return await _sentence("refusal", task.turn)
+    return "\n\n" + await _sentence("unconfirmed" if task.chat.grounding == "strict" else "notice", task.turn)
 
 
 async def _sentence(kind: Sentence, turn: Turn) -> str:
     return await asyncio.to_thread(say, kind, turn.question, earlier=turn.earlier)
-
-
-def _translated(error: Exception) -> AssistantError:
-    """Another library's error as one of ours; its text is left out because it may quote credentials."""
-    name, status = type(error).__name__, getattr(error, "status_code", None)
-    if status == 429:
-        return RateLimited(f"the model's server is busy ({name}, status 429): try again later")
-    if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
-        return PermanentError(f"the model's server refuses the request ({name}, status {status}): check `engine`")
-    return EngineUnavailable(f"the model stopped while it was answering ({name}): try again, or check that it runs")

@@ -10,7 +10,6 @@ from assistant.answers import Citation, Grounded
 from assistant.knowledge.passages import Passage
 from assistant.support import (
     MARKER,
-    SENTENCE_END,
     SEPARATORS,
     Span,
     coverage,
@@ -34,6 +33,12 @@ the same sentences on their own passage, 6 to 1 % on another."""
 QUOTED_SENTENCES = 3
 LOOK_BACK = 2000
 """Characters of emitted text searched for the start of the current sentence."""
+
+SENTENCE_END = re.compile(
+    r"[.!?\u2026\u061f\u06d4\u0964]+[\"')\\]\u2019\u201d\u00bb]*(?=\s)"
+    r"|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f\uff09]*|\n"
+)
+"""Told from a stream: `spans` would need the text behind it. Other than CJK stops need the white space after them."""
 
 DECISION = re.compile(r"`+|\n|[ \t]*[\[【]")
 BRACKET = re.compile(rf"([ \t]*){MARKER.pattern}")

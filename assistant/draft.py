@@ -5,45 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assistant.answers import Citation, Grounded
-from assistant.citations import CitationFilter, appended, bind, grounded, supporter, uncited
+from assistant.citations import CitationFilter, appended, bind, grounded, uncited
 from assistant.knowledge.passages import Passage
-from assistant.support import units, weight
-
-ENOUGH = 6
-"""Weight of new words (two numbers or long words) that a passage must hold before unproven text is shown."""
 
 
 class Draft:
     """Takes the model's text piece by piece and gives back what may be shown; `text` is what was shown so far.
 
-    With `prove`, nothing is shown before a passage supports it; without `check`, brackets are not taken for citations.
+    Without `check`, brackets are not taken for citations.
     """
 
-    def __init__(self, passages: Sequence[Passage], *, question: str, prove: bool = False, check: bool = True) -> None:
+    def __init__(self, passages: Sequence[Passage], *, question: str, check: bool = True) -> None:
         self.text = ""
-        self._proven = not prove
         self._check = check
         self._passages = passages
         self._question = question
         self._filter = CitationFilter(passages)
         self._trim = Trim()
-        self._waiting = ""
 
     def write(self, text: str) -> str:
         """What may be shown once the model has written `text`."""
         text = self._trim(text)
-        self._waiting += self._filter.feed(text) if self._check else text
-        self._proven = self._proven or self._supported()
-        return self._show()
+        return self.add(self._filter.feed(text) if self._check else text)
 
     def finish(self) -> str:
         """The rest, and the citations where the model wrote none."""
-        self._waiting += self._filter.finish()
-        self._proven = self._proven or self.grounded != "no"
-        if self._proven and not self._filter.markers:
+        rest = self._filter.finish()
+        if not self._filter.markers:
             self._filter.markers = uncited(self._filter.plain, self._passages, question=self._question)
-            self._waiting += appended(self._filter.plain, self._filter.markers)
-        return self._show()
+            rest += appended(self._filter.plain, self._filter.markers)
+        return self.add(rest)
 
     def add(self, text: str) -> str:
         """Show text of our own."""
@@ -59,18 +50,6 @@ class Draft:
     def citations(self) -> tuple[Citation, ...]:
         """The citations that stand in the text, each bound to its place in a passage."""
         return bind(self._filter.plain, self._filter.markers, self._passages)
-
-    def _supported(self) -> bool:
-        """Whether the whole words that wait say enough, and a passage says the same."""
-        words, _, _ = self._waiting.rpartition(" ")
-        new = units(words) - units(self._question)
-        return sum(map(weight, new)) >= ENOUGH and supporter(words, self._passages, question=self._question) is not None
-
-    def _show(self) -> str:
-        if not self._proven:
-            return ""
-        shown, self._waiting = self._waiting, ""
-        return self.add(shown)
 
 
 class Trim:

@@ -34,6 +34,9 @@ Answer:"""
 """What SmolLM2-135M does best with: 18 of 20 from one passage; as a system prompt 14, without "Answer:" 14, asked for
 a sentence 16, with a system prompt before it 15 (13 among three distractors)."""
 
+PHRASE = 96
+"""Tokens that a phrase copied from the text needs at most; a small model that goes on repeats itself."""
+
 PER_MESSAGE = 8
 """Tokens a chat format adds to a message at most (Llama 3: 5, ChatML: 5, Llama 2: 7)."""
 
@@ -70,11 +73,14 @@ def build_prompt(material: Material, *, reader: Reader, max_tokens: int, turns: 
     """The prompt that fits the model, with at most `turns` earlier turns.
 
     What does not fit is given up in this order: the oldest turns, the lowest passages, the end of the last passage.
-    `max_tokens` of the answer shrink to what then is free, a quarter of the context being kept for it if need be.
+    `max_tokens` of the answer shrink to what then is free, a quarter of the context being kept for it if need be; a
+    small model that is to copy a phrase gets `PHRASE` at most.
 
     Raises:
         PromptTooLong: the question, the instructions and one sentence of the best passage do not fit.
     """
+    if reader.small and material.passages:
+        max_tokens = min(max_tokens, PHRASE)
     room = reader.context - min(max_tokens, max(reader.context // 4, LEAST_ANSWER))
     rounds = _rounds(material.history)[-turns:] if turns else []
     draft = replace(material, history=_flat(rounds))

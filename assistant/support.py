@@ -7,6 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+
+from assistant.knowledge.sentences import sentences
+from assistant.knowledge.structure import markdown_blocks
 
 SPACELESS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
@@ -14,16 +18,16 @@ SPACELESS = (
 """Thai, Lao, Burmese, Khmer, kana, Han, Hangul: compared by pairs of characters, the usual units for them."""
 
 UNIT = re.compile(rf"\d+(?:[.,:]\d+)*|[{SPACELESS}]+|[^\W\d_{SPACELESS}]+")
-STOPS = ".!?\u2026\u061f\u06d4\u0964"
-CLOSERS = "\"')\\]\u2019\u201d\u00bb"
-SENTENCE_END = re.compile(
-    rf"[{STOPS}]+[{CLOSERS}]*(?=\s)|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f\uff09]*|\n"  # the second for CJK
-)
-"""Needs the character after a full stop, so that neither 7.5 nor the end of an unfinished stream counts."""
-
 SEPARATORS = "-\u2013,;\uff0c\u3001"
 MARKER = re.compile(rf"[\[\u3010][ ]?(\d{{1,2}}(?:[ ]?[{SEPARATORS}][ ]?\d{{1,2}}){{0,8}})[ ]?[\]\u3011]")
 """`[1]`, `[1, 2]`, `[1-3]`, `【1】`: what a citation looks like."""
+
+WRAPPED = 40
+"""Characters from which a line of a paragraph may have been wrapped; shorter ones are addresses, lists, verses."""
+
+LINE_BREAK = re.compile(r"\n")
+RECORD = re.compile(r"[ \t]*[^\W\d][^\n:.!?]{0,40}: +\S")
+"""`name: value`, as the rows of spreadsheets are loaded."""
 
 STEM = 5
 """Words compare by their first letters, which stands up to inflection in most languages (McNamee & Mayfield 2004)."""
@@ -37,14 +41,19 @@ def strip_markers(text: str) -> str:
 @lru_cache(maxsize=4096)
 def units(text: str) -> frozenset[str]:
     """What can be compared of a text: word stems, numbers without separators, character pairs."""
-    return frozenset(_units(_fold(text)))
+    return frozenset(sequence(text))
+
+
+def sequence(text: str) -> list[str]:
+    """The same as they stand in the text, with repetitions."""
+    return list(_units(_fold(text)))
 
 
 def weight(unit: str) -> int:
     """A number carries most, then long words; least the short ones, among which are most function words."""
     if unit[0].isdigit():
         return 6
-    return len(unit) if _spaceless(unit[0]) else len(unit) - 2
+    return len(unit) if spaceless(unit[0]) else len(unit) - 2
 
 
 def coverage(sentence: frozenset[str], passage: frozenset[str]) -> float:
@@ -74,16 +83,37 @@ class Span:
 
 
 def spans(text: str) -> list[Span]:
-    """The sentences of a text, without the white space around them."""
-    found, start = [], 0
-    ends = [match.end() for match in SENTENCE_END.finditer(text)]
-    for end in [*ends, len(text)]:
+    """The sentences, headings, list items, table rows and record lines of a text, without white space around them.
+
+    A line break inside a paragraph is white space, as in Markdown, where the line is long enough to have been wrapped.
+    """
+    found = []
+    for start, end in pairwise(_cuts(text)):
         piece = text[start:end]
         if body := piece.strip():
             begin = start + piece.index(body)
             found.append(Span(begin, begin + len(body), body))
-        start = end
     return found
+
+
+def _cuts(text: str) -> list[int]:
+    """Offsets between which the spans lie, from 0 to the length of the text."""
+    blocks = markdown_blocks(text)
+    cuts = {0, len(text), *(block.start for block in blocks)}
+    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+        if block.kind == "prose":
+            end = following.start if following else len(text)
+            cuts.update(stop for _, stop in sentences(text, block.start, end))
+            cuts.update(_line_ends(text, block.start, end))
+    return sorted(cuts)
+
+
+def _line_ends(text: str, start: int, end: int) -> Iterator[int]:
+    """Offsets after the line breaks that are none of a wrapped paragraph."""
+    for match in LINE_BREAK.finditer(text, start, end):
+        if match.start() - start < WRAPPED or RECORD.match(text, match.end()):
+            yield match.end()
+        start = match.end()
 
 
 def _fold(text: str) -> str:
@@ -97,7 +127,7 @@ def _units(text: str) -> Iterator[str]:
     for word in UNIT.findall(text):
         if word[0].isdigit():
             yield re.sub(r"[.,:]", "", word)
-        elif _spaceless(word[0]):
+        elif spaceless(word[0]):
             yield from (word[i : i + 2] for i in range(max(len(word) - 1, 1)))
         elif len(word) > 2:
             yield word[:STEM]
@@ -111,9 +141,10 @@ def _scripts(passage: frozenset[str]) -> frozenset[str]:
 def _script(unit: str) -> str:
     if unit[0].isdigit():
         return "digit"
-    return "spaceless" if _spaceless(unit[0]) else unicodedata.name(unit[0], "").split(" ")[0]
+    return "spaceless" if spaceless(unit[0]) else unicodedata.name(unit[0], "").split(" ")[0]
 
 
 @lru_cache(maxsize=4096)
-def _spaceless(letter: str) -> bool:
+def spaceless(letter: str) -> bool:
+    """Whether the letter is of a script compared by pairs."""
     return re.match(rf"[{SPACELESS}]", letter) is not None

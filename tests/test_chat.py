@@ -134,11 +134,63 @@ async def test_what_a_small_model_makes_up_is_refused_and_never_shown() -> None:
     ]
 
 
-async def test_what_a_small_model_copies_is_shown_as_soon_as_a_passage_supports_it() -> None:
-    model = small("It ", "must be ", "serviced ", "every ", "45 days", " by a ", "certified ", "technician")
-    streamed = await events(model, Found(documents=[PUMP]), "How often?")
+async def test_a_small_model_is_not_asked_what_the_passages_do_not_touch() -> None:
+    model = small("The pump is blue.")
+    answer = await answered(model, Found(documents=[PUMP]), "Who painted the ceiling?")
 
-    assert len([event for event in streamed if isinstance(event, TextDelta)]) > 2
+    assert ("no", []) == (answer.grounded, model.asked)
+
+
+async def test_a_small_model_that_prefers_documents_answers_alone_what_they_do_not_hold() -> None:
+    answer = await answered(small("Michelangelo."), Found(documents=[PUMP]), "Who painted it?", grounding="prefer")
+
+    assert ("This answer does not come from the documents.\n\nMichelangelo.", "no") == (answer.text, answer.grounded)
+
+
+async def test_what_a_small_model_copies_is_shown_sentence_by_sentence() -> None:
+    model = small("It must be serviced ", "every 45 days. ", "By a certified ", "technician.")
+    streamed = await events(model, Found(documents=[PUMP]))
+
+    assert ["It must be serviced every 45 days.", " By a certified technician.", " [1]"] == [
+        event.text for event in streamed if isinstance(event, TextDelta)
+    ]
+
+
+async def test_a_small_model_that_changes_the_subject_is_stopped_there() -> None:
+    answer = await answered(small("It is due every 45 days. ", "The warranty lasts 3 years."), Found(documents=[PUMP]))
+
+    assert "It is due every 45 days. [1]" == answer.text
+
+
+@pytest.mark.parametrize("said", ["It must be serviced.", "It must be serviced by robots.", "", "45 days " * 20])
+async def test_where_a_small_model_fails_the_sentence_that_answers_is_quoted(said: str) -> None:
+    answer = await answered(small(said), Found(documents=[LIBRARY, PUMP]))
+
+    (citation,) = answer.citations
+    quoted = "The Zeta-9 pump must be serviced every 45 days by a certified technician."
+    assert (f"{quoted} [1]", "yes") == (answer.text, answer.grounded)
+    assert ("pump.md", quoted, 100) == (citation.source, citation.quote, citation.start)
+
+
+async def test_a_small_model_sees_the_passage_whose_sentence_bears_most_on_the_question() -> None:
+    model = small("45 days")
+    await answered(model, Found(documents=[LIBRARY, PUMP]))
+
+    assert [PUMP_TEXT in messages[0].text for messages in model.asked] == [True]
+
+
+async def test_a_small_model_that_goes_wrong_is_stopped() -> None:
+    model = small("It must be serviced by robots. ", "They ", None)
+    await answered(model, Found(documents=[PUMP]))
+
+    assert 1 == model.closed
+
+
+async def test_a_follow_up_to_a_small_model_is_read_with_the_question_before_it() -> None:
+    turn = Turn("How often?", (HumanMessage("Must the Zeta-9 pump be serviced?"), AIMessage("Yes.")))
+    answer = await answered(small("Every 45 days"), Found(documents=[PUMP]), turn)
+
+    assert ("Every 45 days [1]", "yes") == (answer.text, answer.grounded)
 
 
 async def test_a_follow_up_that_finds_nothing_is_tried_with_the_question_before_it() -> None:
@@ -164,7 +216,7 @@ async def test_the_history_stands_before_the_question() -> None:
 
 async def test_a_small_model_is_spared_the_history_which_confuses_it() -> None:
     model = small("45 days")
-    await answered(model, Found(documents=[PUMP]), Turn("How often?", HISTORY))
+    await answered(model, Found(documents=[PUMP]), Turn(QUESTION, HISTORY))
 
     assert 1 == len(model.asked[0])
 

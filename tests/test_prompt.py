@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from assistant.errors import PromptTooLong
 from assistant.knowledge.passages import Passage
-from assistant.prompt import MARGIN, PER_MESSAGE, Material, Prompt, build_prompt
+from assistant.prompt import MARGIN, PER_MESSAGE, PHRASE, Material, Prompt, build_prompt
 from assistant.tokens import Reader, estimate
 
 
@@ -218,3 +218,13 @@ def test_a_prompt_never_exceeds_the_context_and_always_keeps_the_question(
 @given(st.text())
 def test_an_estimate_is_at_least_a_third_of_the_bytes_and_at_most_three_tokens_a_character(text: str) -> None:
     assert len(text.encode("utf-8", "surrogatepass")) / 3 <= estimate(text) <= len(text) * 3
+
+
+def test_a_small_model_gets_no_more_tokens_than_a_phrase_needs() -> None:
+    asked = Material("How long?", (PUMP,))
+
+    assert [PHRASE, 512, 512] == [
+        built(asked, SMALL, max_tokens=512).max_tokens,
+        built(asked, READER, max_tokens=512).max_tokens,
+        built(Material("How long?"), SMALL, max_tokens=512).max_tokens,
+    ]
