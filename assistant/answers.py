@@ -64,8 +64,8 @@ class Answer:
         lines = [self.text, ""]
         for c in self.citations:
             page = f", page {c.page}" if c.page is not None else ""
-            quote = html.escape(" ".join(c.quote.split()))
-            lines.append(f"> **[{c.number}]** *{html.escape(c.title or c.source)}*{page}: {quote}\n>")
+            quote = html.escape(" ".join(c.quote.split()), quote=False)
+            lines.append(f"> **[{c.number}]** *{html.escape(c.title or c.source, quote=False)}*{page}: {quote}\n>")
         return "\n".join(lines)
 
 

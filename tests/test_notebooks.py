@@ -38,7 +38,7 @@ def test_the_quickstart_answers_with_a_citation_and_refuses_what_is_not_there(
     executed: dict[str, nbformat.NotebookNode],
 ) -> None:
     text = outputs(executed["quickstart.ipynb"])
-    assert "45 days" in text
+    assert "30 days" in text
     assert "**[1]**" in text
     assert "grounded: yes" in text
     assert "grounded: no" in text
