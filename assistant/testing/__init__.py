@@ -1,3 +1,3 @@
-"""Parts for tests, of this project and of yours: contract suites, small fakes, and tiny real models."""
+"""Parts for tests, of this project and of yours: small fakes behind the real interfaces, and tiny real models."""
 
 from __future__ import annotations
