@@ -139,7 +139,7 @@ def _connect(url: str) -> Engine:
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True)
         return _sqlite(parsed)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise ConfigurationError("state.url is not a database URL: write sqlite:///… or postgresql://…") from None
     except ImportError as error:
         raise ConfigurationError(

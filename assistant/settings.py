@@ -45,10 +45,11 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_unset(cls, values: Any) -> Any:
-        """A key that may be unset is unset by an empty text, as `KEY=` in an environment file says it."""
+        """A key that may be unset, or a folder, is unset by an empty text, as `KEY=` in an environment file says it."""
         if not isinstance(values, Mapping):
             return values
-        optional = {name for name, field in cls.model_fields.items() if type(None) in get_args(field.annotation)}
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        optional = {name for name, kind in kinds.items() if kind is Path or type(None) in get_args(kind)}
         return {key: value for key, value in values.items() if not (value == "" and key in optional)}
 
 

@@ -229,6 +229,19 @@ def test_the_stream_of_the_runnable_grows_to_the_whole_answer() -> None:
     assert ("Every", serviced().ask(QUESTION)) == (answers[0].text, answers[-1])
 
 
+def test_arguments_may_be_bound_to_the_runnable() -> None:
+    chain = serviced().as_runnable().bind(conversation="c")
+
+    assert ["c", "c"] == [chain.invoke(QUESTION).conversation, list(chain.stream(QUESTION))[-1].conversation]
+
+
+async def test_langchain_traces_the_streams_of_the_runnable() -> None:
+    events = [event["event"] async for event in serviced().as_runnable().astream_events(QUESTION)]
+
+    assert ("on_chain_start", "on_chain_end") == (events[0], events[-1])
+    assert "on_chain_stream" in events
+
+
 async def test_a_chain_streams_what_the_whole_answer_makes() -> None:
     chain = serviced().as_runnable() | RunnableLambda(lambda answer: len(answer.citations))
 

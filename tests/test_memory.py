@@ -123,9 +123,10 @@ def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_what_is_no_database_url_is_a_configuration_error_without_the_password() -> None:
+@pytest.mark.parametrize("url", ["//user:secret@host", "postgresql+psycopg://user:secret@host:port/db"])
+def test_what_is_no_database_url_is_a_configuration_error_without_the_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"state\.url") as caught:
-        Conversations("//user:secret@host").messages("c")
+        Conversations(url).messages("c")
 
     assert "secret" not in str(caught.value)
 

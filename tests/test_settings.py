@@ -102,6 +102,11 @@ def test_an_empty_variable_unsets_a_key_that_may_be_unset(monkeypatch: pytest.Mo
     assert (None, None) == (engine.api_key, engine.max_model_len)
 
 
+def test_an_empty_folder_is_the_default_and_not_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSISTANT_DATA_DIR", "")
+    assert Path("data") == Settings.load().data_dir
+
+
 def test_a_table_can_be_json_with_single_keys_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSISTANT_SERVER", '{"host": "::1", "port": 1}')
     monkeypatch.setenv("ASSISTANT_SERVER__PORT", "2")

@@ -22,6 +22,12 @@ HEADERS = {
 }
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052: the last four bytes are an IPv4 address."""
+UNICAST = ipaddress.ip_network("2000::/3")
+"""The open internet of IPv6 (IANA); Python calls many reserved addresses outside of it global."""
+ISATAP = (b"\0\0\x5e\xfe", b"\2\0\x5e\xfe")
+"""RFC 5214: behind these four bytes in an interface identifier stands an IPv4 address."""
+OF_CLOUDS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
+"""Where Oracle's and Azure's machines reach their metadata; the first is reserved, and not private in every Python."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -44,7 +50,13 @@ class Page:
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet, also where it hides an IPv4 address in an IPv6 one."""
-    return all(ip.is_global and not ip.is_multicast for ip in _meanings(ipaddress.ip_address(address)))
+    return all(map(_is_open, _meanings(ipaddress.ip_address(address))))
+
+
+def _is_open(ip: Address) -> bool:
+    if not ip.is_global or ip.is_multicast or any(ip in network for network in OF_CLOUDS):
+        return False
+    return isinstance(ip, ipaddress.IPv4Address) or ip in UNICAST or ip in NAT64 or ip.ipv4_mapped is not None
 
 
 def _meanings(ip: Address) -> Iterator[Address]:
@@ -52,7 +64,7 @@ def _meanings(ip: Address) -> Iterator[Address]:
     if isinstance(ip, ipaddress.IPv6Address):
         hidden = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
         yield from filter(None, hidden)
-        if ip in NAT64:
+        if ip in NAT64 or ip.packed[8:12] in ISATAP:
             yield ipaddress.IPv4Address(ip.packed[-4:])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from assistant.knowledge.metadata import OWN, flat
+from assistant.knowledge.metadata import OWN, flat, storable
 
 Given = str | Path | Document
 
@@ -66,21 +66,16 @@ def _bundles(documents: Iterable[Document]) -> list[Bundle]:
 
 def _bundle(source: str, documents: list[Document]) -> Bundle:
     title = next((str(d.metadata["title"]) for d in documents if d.metadata.get("title")), source)
-    return Bundle(source, _storable(title), tuple(map(_part, documents)))
+    return Bundle(source, storable(title), tuple(map(_part, documents)))
 
 
 def _part(document: Document) -> Part:
     page = document.metadata.get("page")
     theirs = {key: value for key, value in document.metadata.items() if key not in OWN}
-    return Part(_storable(document.page_content), page if isinstance(page, int) else None, flat(theirs))
+    return Part(storable(document.page_content), page if isinstance(page, int) else None, flat(theirs))
 
 
 def _source(document: Document) -> str:
     named = document.metadata.get("source")
-    content = hashlib.sha256(_storable(document.page_content).encode()).hexdigest()
-    return _storable(str(named)) if named else f"document:{content[:20]}"
-
-
-def _storable(text: str) -> str:
-    """Without lone surrogates, which neither SQLite nor Chroma can hold."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    content = hashlib.sha256(storable(document.page_content).encode()).hexdigest()
+    return storable(str(named)) if named else f"document:{content[:20]}"

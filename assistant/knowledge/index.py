@@ -114,9 +114,20 @@ class Index:
                 self._collection.delete(ids=list(ids[start : start + self._batch]))
 
     def query(self, vector: Sequence[float], k: int, *, where: Mapping[str, Any] | None) -> list[Hit]:
-        """The `k` passages nearest to `vector`, best first; fewer where there are fewer."""
-        with self._explained():
-            found = self._collection.query(query_embeddings=[vector], n_results=k, where=dict(where) if where else None)
+        """The `k` passages nearest to `vector`, best first; fewer where there are fewer.
+
+        Raises:
+            ValueError: Chroma does not understand `where`.
+        """
+        from chromadb.errors import InvalidArgumentError
+
+        try:
+            with self._explained():
+                found = self._collection.query(
+                    query_embeddings=[vector], n_results=k, where=dict(where) if where else None
+                )
+        except InvalidArgumentError as error:  # what `validate_where` lets through
+            raise ValueError(f"the filter cannot be used: {error}") from None
         documents, metadatas, distances = found["documents"], found["metadatas"], found["distances"]
         if documents is None or metadatas is None or distances is None:  # not asked for; only for the type checker
             return []
@@ -200,13 +211,14 @@ def _server(url: str, closing: ExitStack) -> Client:
 
 
 def _address(url: str) -> tuple[str, str, int]:
-    wrong = ConfigurationError(f"knowledge.url: {url!r} is not of the form http://host:port or https://host:port")
+    shown = url.rpartition("@")[2]  # what stands before may be a password, and errors are shown to callers
+    wrong = ConfigurationError(f"knowledge.url: {shown!r} is not of the form http://host:port or https://host:port")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         raise wrong from None
-    if not host or parts.scheme not in PORTS or parts.username or parts.path.strip("/"):
+    if not host or parts.scheme not in PORTS or "@" in parts.netloc or parts.path.strip("/"):
         raise wrong
     return parts.scheme, host, port or PORTS[parts.scheme]
 

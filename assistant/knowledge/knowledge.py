@@ -97,12 +97,13 @@ class Knowledge:
 
     def _agree(self, *, embedded: bool) -> None:
         """Collection and manifest must speak of the same passages; on a server others may have written some."""
-        if self._manifest.collection is None and embedded and (count := self._index.count()):
-            raise ConfigurationError(
-                f"the collection {self._index.name!r} in {self._index.place!r} holds {count} passages, but its "
-                f"manifest {str(self._manifest.path)!r} is missing: restore it, or delete that folder and ingest again"
-            )
         if self._manifest.collection != self._index.id:
+            if embedded and (count := self._index.count()):
+                raise ConfigurationError(
+                    f"the collection {self._index.name!r} in {self._index.place!r} holds {count} passages, but its "
+                    f"manifest {str(self._manifest.path)!r} is missing or of another collection: restore it, or "
+                    "delete that folder and ingest again"
+                )
             self._manifest.describe(self._index.id)
         self._sync.repair()
         if embedded and self._index.count() != self._manifest.passages():

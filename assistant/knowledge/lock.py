@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -44,7 +44,8 @@ def own(folder: Path) -> Held:
         ) from None
     except OSError as error:
         raise ConfigurationError(f"the folder {str(folder.parent)!r} cannot be written: {error}") from None
-    path.write_text(f"{os.getpid()}\n")
+    with suppress(OSError):  # a full disk: it only tells others who has it
+        path.write_text(f"{os.getpid()}\n")
     return lock
 
 

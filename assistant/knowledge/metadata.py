@@ -10,23 +10,32 @@ from typing import Any
 OWN = frozenset({"source", "title", "start", "end", "page", "headings", "media_type", "score"})
 """Keys that the SDK writes itself; all but `score` can be filtered by."""
 
+RESERVED = ("chroma:", "$", "#")
+"""Starts of keys that Chroma keeps for itself."""
+MAX_DEPTH = 64
+MAX_KEYS = 400
+MAX_VALUES = 10_000
+"""Levels, keys and values of a filter; not far beyond, Chroma's parser (100 levels) and its database (1000 terms, 32,766
+values) give up."""
+
 Value = str | int | float | bool | list[str]
 
 
 def flat(metadata: Mapping[str, Any]) -> dict[str, Value]:
     """Metadata as Chroma stores it.
 
-    Strings, 64-bit integers, finite numbers, booleans and lists of strings stay; None is left out; anything else (a
-    nested value, a date) becomes its JSON text, so that nothing is lost and nothing fails.
+    Strings (without lone surrogates), 64-bit integers, finite numbers, booleans and lists of strings stay; None is
+    left out; anything else (a nested value, a date) becomes its JSON text, so that nothing fails.
 
     Raises:
         ValueError: a key is no string, or one that Chroma keeps for itself.
     """
     keys: list[Any] = list(metadata)  # what callers give is not always what they declare
-    wrong = [key for key in keys if not isinstance(key, str) or not key or key.startswith("chroma:")]
+    wrong = [key for key in keys if not isinstance(key, str) or not key or key.startswith(RESERVED)]
     if wrong:
-        raise ValueError(f"metadata key {wrong[0]!r}: keys are strings, not empty and not starting with 'chroma:'")
-    return {key: _value(value) for key, value in metadata.items() if value is not None}
+        starts = "'chroma:', '$' or '#'"
+        raise ValueError(f"metadata key {wrong[0]!r}: keys are strings, not empty and not starting with {starts}")
+    return {storable(key): _value(value) for key, value in metadata.items() if value is not None}
 
 
 def own_excluded(metadata: Mapping[str, Any]) -> dict[str, Value]:
@@ -45,15 +54,38 @@ def where(filter: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A Chroma filter from `{"key": value, …}` (all must equal) or from Chroma's own operators (`$in`, `$gt`, `$or` …).
 
     Raises:
-        ValueError: Chroma does not know the operator or cannot compare with the value; the message names it.
+        ValueError: Chroma does not know the operator or cannot compare with the value, the message names it; or the
+            filter is too large.
     """
     from chromadb.api.types import validate_where
 
     if not filter:
         return None
+    _measure(filter)
     joined = _joined(filter)
     validate_where(joined)
     return joined
+
+
+def storable(text: str) -> str:
+    """Without lone surrogates, which neither SQLite nor Chroma can hold."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _measure(filter: Any) -> None:
+    """Refuse what is too large, level by level: a recursion would fail on what it looks for."""
+    level, keys, values = [filter], 0, 0
+    for _ in range(MAX_DEPTH):
+        keys += sum(len(node) for node in level if isinstance(node, Mapping))
+        inside = [value for node in level for value in (node.values() if isinstance(node, Mapping) else node)]
+        values += len(inside)
+        level = [value for value in inside if isinstance(value, Mapping | list)]
+        if not level:
+            break
+    if level or keys > MAX_KEYS or values > MAX_VALUES:
+        raise ValueError(
+            f"the filter is too large: {MAX_DEPTH} levels, {MAX_KEYS} keys and {MAX_VALUES} values are allowed"
+        )
 
 
 def _joined(filter: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +99,8 @@ def _joined(filter: Mapping[str, Any]) -> dict[str, Any]:
 
 def _operands(key: str, value: Any) -> Any:
     if key not in ("$and", "$or"):
+        if key.startswith("$"):  # Chroma's own check lets it pass, and its query then fails
+            raise ValueError(f"filter operator {key!r} stands where a metadata key, $and or $or is expected")
         return value
     if not isinstance(value, list) or not value or not all(isinstance(term, Mapping) and term for term in value):
         raise ValueError(f"filter operator {key!r} takes a list of filters, not {value!r}")
@@ -74,10 +108,12 @@ def _operands(key: str, value: Any) -> Any:
 
 
 def _value(value: Any) -> Value:
-    if isinstance(value, bool | str) or (isinstance(value, int) and abs(value) < 2**63):
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
-        return list(value)
-    return json.dumps(value, ensure_ascii=False, default=str)
+        return [storable(item) for item in value]
+    return storable(json.dumps(value, ensure_ascii=False, default=str))

@@ -192,5 +192,9 @@ def _place(chunk: Chunk) -> dict[str, Any]:
 
 def _version(inputs: list[str], metadatas: list[dict[str, Any]]) -> str:
     """Names one content of a document: everything that is embedded and stored."""
-    content = json.dumps([inputs, metadatas], sort_keys=True).encode()
-    return hashlib.sha256(content).hexdigest()[:16]
+    digest = hashlib.sha256(b"[[")  # piece by piece the same as of the whole as JSON, which may be large
+    for end, pieces in ((b"], [", inputs), (b"]]", metadatas)):
+        for number, piece in enumerate(pieces):
+            digest.update(((", " if number else "") + json.dumps(piece, sort_keys=True)).encode())
+        digest.update(end)
+    return digest.hexdigest()[:16]

@@ -69,7 +69,7 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._keys:
             return None if self._trusting else self._not_local(headers, scope["method"])
-        if _path(scope).startswith(PROTECTED) and not self._knows(headers.get("authorization", "")):
+        if _is_protected(scope) and not self._knows(headers.get("authorization", "")):
             message = "a valid API key is needed: send it as 'Authorization: Bearer KEY'"
             return Problem(401, message, "authentication_error", "invalid_api_key")
         return None
@@ -95,9 +95,10 @@ class Guard:
         return Problem(403, message, "permission_error", "unknown_origin")
 
 
-def _path(scope: Scope) -> str:
+def _is_protected(scope: Scope) -> bool:
+    """With or without the root path: not every server and proxy sends it, and the router then matches what is there."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))
+    return path.startswith(PROTECTED) or path.removeprefix(scope.get("root_path", "")).startswith(PROTECTED)
 
 
 def _digest(key: bytes) -> bytes:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1/knowledge", tags=["Knowledge"])
 
 Scalar = str | int | float | bool
+MAX_NAME = 2000
+"""Characters of a source or a title."""
+MAX_METADATA = 8000
+"""Characters of a document's metadata as JSON: every passage keeps all of it."""
 
 
 class NewDocument(BaseModel):
@@ -35,8 +39,10 @@ class NewDocument(BaseModel):
 
     text: str | None = Field(None, min_length=1, description="Markdown or plain text")
     url: HttpUrl | None = Field(None, description="http or https")
-    title: str | None = Field(None, description="of `text`")
-    source: str | None = Field(None, description="names `text`: sent again, it replaces; unset: from its content")
+    title: str | None = Field(None, max_length=MAX_NAME, description="of `text`")
+    source: str | None = Field(
+        None, max_length=MAX_NAME, description="names `text`: sent again, it replaces; unset: from its content"
+    )
     metadata: dict[str, Scalar] = Field(default_factory=dict, description="kept with every passage")
 
     @model_validator(mode="after")
@@ -45,6 +51,8 @@ class NewDocument(BaseModel):
             raise ValueError("exactly one of 'text' and 'url' is needed")
         if self.url is not None and (self.title or self.source):
             raise ValueError("'title' and 'source' go with 'text' only")
+        if len(json.dumps(self.metadata, ensure_ascii=False)) > MAX_METADATA:
+            raise ValueError(f"'metadata' has more than {MAX_METADATA} characters")
         return self
 
 
@@ -82,7 +90,7 @@ async def add(request: Request, parts: PartsOf) -> Response:
     A file or source that is sent again replaces its earlier version. 422 when everything was refused.
     """
     knowledge = knowledge_of(parts)
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _add_files(request, parts, knowledge)
     document = await _parse(request)
     source = urldefrag(str(document.url)).url if document.url else document.source or _content_name(document.text or "")
@@ -121,6 +129,8 @@ async def search(body: Search, parts: PartsOf) -> dict[str, Any]:
     limit = parts.settings.safety.max_question_chars
     if len(body.query) > limit:
         raise BadRequest(f"the query has {len(body.query)} characters, {limit} are allowed", param="query")
+    if not body.query.strip():
+        raise BadRequest("the query is empty", param="query")
     with bad_request_for(ValueError, param="filter"):
         found = await knowledge_of(parts).asearch(body.query, body.k, filter=body.filter)
     return {"passages": [passage.to_dict() for passage in found]}
@@ -192,8 +202,9 @@ def _metadata(field: Any) -> dict[str, Scalar] | None:
         return None
     try:
         return NewDocument.model_validate({"text": "-", "metadata": json.loads(field)}).metadata
-    except (ValueError, TypeError):
-        raise BadRequest("metadata must be a JSON object of texts, numbers and booleans", param="metadata") from None
+    except (ValueError, TypeError, RecursionError):
+        message = f"metadata must be a JSON object of texts, numbers and booleans, {MAX_METADATA} characters at most"
+        raise BadRequest(message, param="metadata") from None
 
 
 def _document(document: NewDocument, source: str) -> Document:

@@ -131,8 +131,11 @@ def install(app: FastAPI) -> None:
 def _explain(error: RequestValidationError) -> Problem:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return Problem(400, f"the body is not valid JSON: {first['ctx']['error']}")
-    where = [part for part in first["loc"] if part not in ("body", "query", "path")]
+        reason = first.get("ctx", {}).get("error") or first["msg"].removeprefix("Invalid JSON: ")
+        return Problem(400, f"the body is not valid JSON: {reason}")
+    where = list(first["loc"])
+    if where[:1] in (["body"], ["query"], ["path"]):  # where FastAPI read it; a field of such a name comes after it
+        where = where[1:]
     param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
     message = first["msg"].removeprefix("Value error, ")
     return Problem(400, f"{param}: {message}" if param else message, param=param or None)

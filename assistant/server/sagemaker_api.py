@@ -60,7 +60,7 @@ async def invocations(request: Request, parts: PartsOf) -> Response:
     """The body of `/v1/chat/completions`, or `{"question", "conversation"?}`, which is answered like `ask --json`."""
     try:
         body = await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
     if not isinstance(body, dict):
         raise BadRequest("the body must be a JSON object")

@@ -14,6 +14,7 @@ from assistant.server.problems import BadRequest
 
 MAX_NAME_BYTES = 200
 """File systems allow 255; the prefixes of files in transit need room."""
+MAX_SUFFIX_BYTES = 20
 FORBIDDEN = '<>:"|?*'
 """Not allowed in names by Windows, and never needed."""
 
@@ -50,7 +51,7 @@ class Uploads:
     def discard(self, source: str) -> None:
         """Delete the file of a removed document, if it is one of ours. Blocks."""
         path = Path(source)
-        if path.parent == self.folder.absolute():
+        if path.parent == self.folder.absolute() and path.is_file():
             path.unlink(missing_ok=True)
 
 
@@ -63,11 +64,15 @@ def clean_name(name: str) -> str:
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     kept = "".join(c for c in last if c not in FORBIDDEN and unicodedata.category(c)[0] != "C")
     stem, suffix = os.path.splitext(kept.strip(" ."))
-    room = MAX_NAME_BYTES - len(suffix.encode()[:20])
-    cut = stem.encode()[:room].decode(errors="ignore") + suffix[:20]
+    suffix = _cut(suffix, MAX_SUFFIX_BYTES)
+    cut = _cut(stem, MAX_NAME_BYTES - len(suffix.encode())) + suffix
     if not cut:
         raise BadRequest(f"file name {name!r} cannot be used", param="file")
     return cut
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def _previous(path: Path) -> Path:

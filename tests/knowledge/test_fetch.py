@@ -198,14 +198,15 @@ def test_loopback_is_refused_however_it_is_written(port: int, host: str) -> None
     [
         *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
         *("255.255.255.255", "::1", "::", "fe80::1", "fd00:ec2::254", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1"),
-        *("2002:7f00:1::", "2001:0:7f00:1::",),
+        *("2002:7f00:1::", "2001:0:7f00:1::", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fec0::1"),
+        *("2001:4860::5efe:7f00:1", "2001:4860::200:5efe:a00:1", "5f00::1", "192.0.0.192", "168.63.129.16"),
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_of_the_open_internet_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"])
 def test_an_address_of_the_open_internet_is_public(address: str) -> None:
     assert is_public(address)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from langchain_core.documents import Document
 
 from assistant.errors import ConfigurationError
 from assistant.knowledge import Knowledge
+from assistant.knowledge.index import Index
 from assistant.settings import Settings
 
 WORDS = "assistant.testing.words:WordEmbeddings"
@@ -110,7 +112,21 @@ def test_a_filter_narrows_the_search(fruit: Knowledge, filter: dict[str, object]
     assert found == {passage.source for passage in fruit.search("notes", 10, filter=filter)}
 
 
-@pytest.mark.parametrize("filter", [{"rank": {"$bad": 1}}, {"rank": None}, {"$or": {"a": 1}}, {"$and": []}])
+def nested(depth: int) -> dict[str, object]:
+    filter: dict[str, object] = {"rank": 1}
+    for _ in range(depth):
+        filter = {"$and": [filter]}
+    return filter
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        *({"rank": {"$bad": 1}}, {"$bad": 1}, {"rank": None}, {"$or": {"a": 1}}, {"$and": []}, {"#document": "x"}),
+        *({"rank": {"$in": [None]}}, {"rank": {"$gt": True}}, {"rank": float("nan")}, {"rank": "\ud800"}),
+        *({"rank": {"$in": list(range(50_000))}}, {f"a{i}": 1 for i in range(1000)}, nested(200), nested(50_000)),
+    ],
+)
 def test_a_wrong_filter_is_refused(fruit: Knowledge, filter: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"filter|where"):
         fruit.search("notes", filter=filter)
@@ -227,6 +243,31 @@ def test_a_lost_manifest_is_reported_before_anything_is_deleted(tmp_path: Path) 
 
     with pytest.raises(ConfigurationError, match=r"1 passages.*manifest.*missing"):
         Knowledge(words(tmp_path))
+
+
+def test_a_manifest_of_another_collection_is_reported_before_anything_is_deleted(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with Knowledge(words(tmp_path / name)) as knowledge:
+            knowledge.add(note("Notes on apples.", "apples"))
+    for path in (tmp_path / "one").glob("manifest-knowledge.db"):
+        shutil.copy(path, tmp_path / "two")
+
+    with pytest.raises(ConfigurationError, match=r"1 passages.*manifest.*of another collection"):
+        Knowledge(words(tmp_path / "two"))
+
+
+def test_a_password_in_the_address_of_a_server_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Index("http://user:hunter2@localhost:8000", "knowledge", identity={})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_text_that_cannot_be_stored_in_metadata_is_made_storable(knowledge: Knowledge) -> None:
+    knowledge.add(note("Notes on apples.", "apples"), metadata={"a\ud800": "b\ud800", "list": ["\ud800"]})
+
+    lost = "\ufffd" * 3
+    stored = knowledge.search("apples")[0].metadata
+    assert (f"b{lost}", [lost]) == (stored[f"a{lost}"], stored["list"])
 
 
 def test_passages_of_no_document_and_documents_without_passages_are_gone_after_opening(tmp_path: Path) -> None:

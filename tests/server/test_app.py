@@ -75,6 +75,8 @@ def test_metrics_count_requests_by_route_and_answers(client: TestClient) -> None
     client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "pump?"}], "stream": True})
     client.get("/v1/models/a")
     client.get("/some/endless/path")
+    for method in ("INVENTED1", "INVENTED2"):
+        client.request(method, "/")
 
     lines = client.get("/metrics").text.splitlines()
 
@@ -82,6 +84,7 @@ def test_metrics_count_requests_by_route_and_answers(client: TestClient) -> None
     assert "assistant_first_token_seconds_count 1.0" in lines
     assert 'assistant_http_requests_total{method="GET",route="/v1/models/{name:path}",status="404"} 1.0' in lines
     assert 'assistant_http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in lines
+    assert 'assistant_http_requests_total{method="other",route="/",status="405"} 2.0' in lines
     assert any(line.startswith('assistant_tokens_total{kind="completion"}') for line in lines)
     assert "endless" not in "".join(lines)
 

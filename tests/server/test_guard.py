@@ -60,6 +60,15 @@ def test_without_a_valid_key_nothing_is_answered(open_app: Open, method: str, pa
     assert "s3cret" not in response.text
 
 
+@pytest.mark.parametrize("root_path", ["/", "/v", "/api"])
+def test_a_root_path_opens_no_way_around_the_key(settings: Settings, root_path: str) -> None:
+    keyed = Settings.model_validate({**settings.model_dump(), "server": {"api_keys": ["k"]}})
+    client = TestClient(create_app(keyed), base_url="http://127.0.0.1:8000", root_path=root_path)
+
+    for path in ("/v1/models", f"{root_path.rstrip('/')}/v1/models"):
+        assert 401 == client.get(path).status_code
+
+
 @pytest.mark.parametrize("key", ["s3cret-1", "schlüssel"])
 def test_any_of_the_keys_opens(open_app: Open, key: str) -> None:
     client = open_app(api_keys=["s3cret-1", "schlüssel"])

@@ -150,12 +150,24 @@ def test_a_text_without_a_name_is_named_by_its_content(filled: TestClient) -> No
         {"path": "/etc/passwd"},
         {"text": "a", "metadata": {"x": {"nested": 1}}},
         {"text": "a", "metadata": {"source": "/etc/passwd"}},
+        {"text": "a", "metadata": {"$and": 1}},
+        {"text": "a", "metadata": {"note": "x" * 20_000}},
+        {"text": "a", "source": "x" * 2001},
+        {"text": "a", "title": "x" * 2001},
         ["/etc/passwd"],
     ],
 )
 def test_paths_and_nonsense_are_refused(filled: TestClient, body: Any) -> None:
     response = filled.post(URL, json=body)
     assert (400, "invalid_request_error") == (response.status_code, response.json()["error"]["type"])
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe"])
+def test_a_document_that_is_not_json_is_refused(filled: TestClient, body: bytes) -> None:
+    response = filled.post(URL, content=body, headers={"Content-Type": "application/json"})
+
+    assert 400 == response.status_code
+    assert "not valid JSON" in response.json()["error"]["message"]
 
 
 def test_a_url_into_this_network_is_refused(filled: TestClient) -> None:
@@ -198,12 +210,50 @@ def test_removing_a_document_does_not_touch_a_file_of_the_user(
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"query": ""}, {"query": "a", "k": 0}, {"query": "x" * 9000}, {"query": "a", "filter": {"a": {"$no": 1}}}],
+    [
+        {},
+        {"query": ""},
+        {"query": "  "},
+        {"query": "x" * 9000},
+        {"query": "a", "k": 0},
+        {"query": "a", "filter": {"a": {"$no": 1}}},
+        {"query": "a", "filter": {"$no": 1}},
+        {"query": "a", "filter": {"#document": "x"}},
+        {"query": "a", "filter": {"a": {"$in": [None]}}},
+        {"query": "a", "filter": {"a": {"$in": list(range(50_000))}}},
+    ],
 )
-def test_an_invalid_search_is_refused(filled: TestClient, body: Any) -> None:
-    assert 400 == filled.post("/v1/knowledge/search", json=body).status_code
+def test_an_invalid_search_is_refused_with_the_place_that_is_wrong(filled: TestClient, body: Any) -> None:
+    response = filled.post("/v1/knowledge/search", json=body)
+
+    assert (400, "query" if len(body) < 2 else list(body)[1]) == (
+        response.status_code,
+        response.json()["error"]["param"],
+    )
 
 
 def test_a_retriever_alone_has_nothing_to_manage(client: TestClient) -> None:
     for response in (client.get(URL), client.post("/v1/knowledge/search", json={"query": "a"})):
         assert (404, "no_knowledge") == (response.status_code, response.json()["error"]["code"])
+
+
+@pytest.mark.parametrize("metadata", ["[" * 100_000, "[]", "{", '{"note": "' + "x" * 20_000 + '"}'])
+def test_metadata_of_a_form_must_be_a_small_object(filled: TestClient, metadata: str) -> None:
+    response = upload(filled, ("pump.md", PUMP), metadata=metadata)
+
+    assert (400, "metadata") == (response.status_code, response.json()["error"]["param"])
+
+
+def test_the_case_of_a_content_type_does_not_matter(filled: TestClient) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.md"\r\n\r\n' + PUMP + b"\r\n--x--\r\n"
+    assert (
+        200 == filled.post(URL, content=body, headers={"Content-Type": "Multipart/Form-Data; boundary=x"}).status_code
+    )
+
+
+def test_a_source_that_names_a_folder_is_removed_like_any_other(filled: TestClient, settings: Settings) -> None:
+    source = f"{(settings.data_dir / 'uploads').absolute()}/.."
+    upload(filled, ("pump.md", PUMP))
+    filled.post(URL, json={"text": "A note.", "source": source})
+
+    assert 200 == filled.delete(f"{URL}/{quote(source, safe='')}").status_code

@@ -138,6 +138,7 @@ def test_unknown_and_neutral_parameters_are_ignored(client: TestClient) -> None:
     ("body", "param"),
     [
         ({"messages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": "a"}] * 10_001}, "messages"),
         ({}, "messages"),
         ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, "messages"),
         ({"messages": [{"role": "tool", "content": "a"}]}, "messages[0].role"),

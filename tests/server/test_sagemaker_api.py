@@ -40,7 +40,11 @@ def test_the_content_type_does_not_matter(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b"nonsense", b"\xff", b'{"question": 1}', b'{"question": "a", "conversation": ""}']
+    "body",
+    [
+        *(b"", b"[]", b"{}", b"nonsense", b"\xff", b"[" * 100_000),
+        *(b'{"question": 1}', b'{"question": "a", "conversation": ""}'),
+    ],
 )
 def test_an_invalid_invocation_is_refused(client: TestClient, body: Any) -> None:
     response = client.post("/invocations", content=body)
