@@ -225,6 +225,7 @@ class ChatVLLM(BaseChatModel):
         )
         if tools.choice == AUTO and tools.parser not in OPENERS:
             params.skip_special_tokens = False  # other parsers look for special tokens
+        tools.load()
         return Prepared(held, codec, prompt_ids, params, tools)
 
     def _defaults(self) -> dict[str, Any]:

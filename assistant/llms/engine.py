@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Put = Callable[["RequestOutput | Exception | None"], object]
 """Takes what a request produces: outputs, then None, or the error it ended with."""
 
+GONE = "was closed, or its process died, during the request; the next call starts it again"
+
 _engines: dict[EngineConfig, Engine] = {}
 _users: dict[EngineConfig, int] = {}
 _registry = threading.Lock()
@@ -195,18 +197,24 @@ class Engine:
             outputs = llm.generate(tokens_input(prompt_ids), params, uuid.uuid4().hex)
             async with contextlib.aclosing(outputs):
                 async for output in outputs:
+                    if any(answer.finish_reason == "abort" for answer in output.outputs):
+                        raise EngineUnavailable(f"the engine of {self.config.model!r} {GONE}")
                     put(output)
             put(None)
         except asyncio.CancelledError:
             with contextlib.suppress(RuntimeError):
-                put(EngineUnavailable(f"the engine of {self.config.model!r} was closed during the request"))
+                put(EngineUnavailable(f"the engine of {self.config.model!r} {GONE}"))
             raise
         except Exception as error:  # noqa: BLE001 - it belongs to the consumer, in its thread
             with contextlib.suppress(RuntimeError):  # the consumer's event loop is gone
                 put(explain(error, self.config))
 
     def _serve(self, progress: Callable[[str], None], ready: Future[AsyncLLM]) -> None:
-        asyncio.run(self._main(progress, ready))
+        try:
+            asyncio.run(self._main(progress, ready))
+        finally:
+            if not ready.done():  # never leave the one who starts it waiting, whatever happened
+                ready.set_exception(EngineUnavailable(f"the engine of {self.config.model!r} failed before it started"))
 
     async def _main(self, progress: Callable[[str], None], ready: Future[AsyncLLM]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -227,5 +235,11 @@ class Engine:
 
 def _end(llm: Any) -> None:
     llm.shutdown()
-    llm.engine_core.resources.ctx.destroy(linger=0)  # vLLM leaves its sockets' context to the garbage collector
+    resources = llm.engine_core.resources
+    # Where the engine's process died, vLLM's watcher has taken over the shutdown and closes the sockets by a callback in
+    # this very loop, perhaps later; the context waits for open sockets, so this thread would wait for itself.
+    for socket in (resources.input_socket, resources.output_socket):
+        if socket is not None:
+            socket.close(linger=0)
+    resources.ctx.destroy(linger=0)  # vLLM leaves its sockets' context to the garbage collector
     llm.__dict__["shutdown"] = lambda: None  # its __del__ calls it again, when the interpreter is half torn down

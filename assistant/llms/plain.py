@@ -99,7 +99,12 @@ class PlainText:
         return ids[size:] if ids[:size] == self._anchor else self._split(text)
 
     def _split(self, text: str) -> list[int]:
-        return list(self._backend.encode(text, add_special_tokens=False).ids)
+        return list(self._backend.encode(mended(text), add_special_tokens=False).ids)
+
+
+def mended(text: str) -> str:
+    """`text` with halves of characters (lone surrogates, as `"\\ud83d"` in JSON brings them) joined or replaced: no tokenizer takes them."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def alternatives(texts: Iterable[str]) -> re.Pattern[str] | None:

@@ -24,7 +24,7 @@ def answer_room(prompt_tokens: int, *, asked: int | None, at_most: int | None, c
     room = context - prompt_tokens
     if room < (asked or 1):
         raise PromptTooLong(prompt_tokens=prompt_tokens, max_tokens=asked or 1, context_tokens=context)
-    return asked or min(room, at_most or room)
+    return min(room, at_most or room) if asked is None else asked  # vLLM refuses 0
 
 
 def to_sampling_params(

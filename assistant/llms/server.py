@@ -15,6 +15,8 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import BaseMessage
 from langchain_openai import ChatOpenAI
 
+from assistant.llms.plain import mended
+
 ASK_AGAIN = 30.0
 """Seconds between two questions to a server that did not tell its context length."""
 
@@ -96,7 +98,7 @@ class ServerProfile(dict[str, Any]):
 
 def _defused(content: Any) -> Any:
     if isinstance(content, str):
-        return CONTROL.sub(lambda found: found.group() + BREAK, content)
+        return CONTROL.sub(lambda found: found.group() + BREAK, mended(content))
     if isinstance(content, list):
         return [{**part, "text": _defused(part["text"])} if part.get("type") == "text" else part for part in content]
     return content

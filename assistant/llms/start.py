@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import difflib
 import json
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -67,8 +68,15 @@ def build(config: EngineConfig, progress: Callable[[str], None]) -> AsyncLLM:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         _check_options(arguments, AsyncEngineArgs)
+        logging.getLogger("vllm.v1.engine.async_llm").addFilter(_tells_more)
         progress(f"starting the engine of {config.model} ({dtype}, {'CPU' if on_cpu else 'GPU'})")
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+
+
+def _tells_more(record: logging.LogRecord) -> bool:
+    """Not so the stack trace with which vLLM reports that its process is gone: `EngineUnavailable` says it to the caller."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ != "EngineDeadError"
 
 
 def engine_arguments(config: EngineConfig, folder: Path, *, dtype: str, on_cpu: bool) -> dict[str, Any]:

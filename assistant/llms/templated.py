@@ -11,7 +11,7 @@ from typing import Any
 
 from assistant.errors import Rejected
 from assistant.llms.dialog import Turn, merge_system
-from assistant.llms.plain import Piece, PlainText, alternatives
+from assistant.llms.plain import Piece, PlainText, alternatives, mended
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
@@ -93,7 +93,7 @@ class Templated:
         marked = self._render([self._message(turn, hidden) for turn in turns], hidden.leaves(list(tools)))
         text = self._render([self._message(turn, None) for turn in turns], list(tools))
         if self._found(text) == self._found(marked):
-            return list(self._whole.encode(text, add_special_tokens=False).ids)
+            return list(self._whole.encode(mended(text), add_special_tokens=False).ids)
         return self.plain.encode(hidden.pieces(marked))
 
     def _message(self, turn: Turn, hidden: _Hidden | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import uuid
@@ -89,12 +90,18 @@ class ToolUse:
             start = found.start()
         return self._parse(text, start)
 
-    def _parse(self, text: str, start: int) -> Reply:
-        with warnings.catch_warnings(action="ignore"):  # of vLLM about its own libraries
-            from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+    def load(self) -> None:
+        """Import what reading a call needs: a second or more the first time, so not on a caller's event loop."""
+        if self.tools and self.choice == AUTO:
+            _request_class()
+            from vllm.tool_parsers import ToolParserManager
 
+            with contextlib.suppress(KeyError):  # told by name when an answer is read
+                ToolParserManager.get_tool_parser(str(self.parser))
+
+    def _parse(self, text: str, start: int) -> Reply:
         spoken = {"model": "", "messages": [{"role": "user", "content": ""}], "tools": list(self.tools)}
-        request = ChatCompletionRequest.model_validate(spoken)
+        request = _request_class().model_validate(spoken)
         log = logging.getLogger("vllm.tool_parsers")
         level = log.level
         log.setLevel(logging.CRITICAL)  # it reports text that is not a call with a stack trace
@@ -122,6 +129,12 @@ class ToolUse:
             ) from None
         except RuntimeError as error:
             raise ConfigurationError(f"engine.tool_parser {self.parser!r} does not fit the model: {error}") from error
+
+
+def _request_class() -> Any:
+    with warnings.catch_warnings(action="ignore"):  # of vLLM about its own libraries
+        from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+    return ChatCompletionRequest
 
 
 def read_choice(choice: Any, tools: Sequence[dict[str, Any]]) -> str:

@@ -227,6 +227,18 @@ def test_a_stop_string_ends_the_answer_and_is_left_out(smollm: ChatVLLM) -> None
     assert answer.response_metadata["stop_reason"] == " is"
 
 
+def test_stop_strings_across_deltas_and_cut_characters_stream_as_they_are(tiny: ChatVLLM) -> None:
+    whole = str(tiny.invoke("hello", max_tokens=40, ignore_eos=True).content)
+    for begin in range(4, 20, 5):
+        stop = whole[begin : begin + 6]
+        said = "".join(str(c.content) for c in tiny.stream("hello", max_tokens=40, ignore_eos=True, stop=[stop]))
+        assert said == whole[: whole.index(stop)]
+    for seed in range(8):  # random tokens: parts of characters everywhere
+        options = {"temperature": 1.5, "seed": seed, "max_tokens": 20, "ignore_eos": True}
+        said = "".join(str(c.content) for c in tiny.stream("hello", **options))
+        assert said == tiny.invoke("hello", **options).content
+
+
 def test_a_seed_repeats_what_chance_said(tiny: ChatVLLM) -> None:
     first, again, other = (tiny.invoke("hello", temperature=1.0, seed=seed).content for seed in (7, 7, 8))
     assert first == again

@@ -238,3 +238,10 @@ def test_a_template_that_refuses_a_dialog_says_so() -> None:
     tokenizer.chat_template = "{{ raise_exception('roles must alternate') }}"
     with pytest.raises(Rejected, match="roles must alternate"):
         FORMATS["template"](tokenizer).encode([Turn("user", "q")])
+
+
+@pytest.mark.parametrize("generation", ["llama3", "llama2"])
+def test_halves_of_characters_are_joined_or_replaced(generation: str) -> None:
+    plain = format_of(generation).plain
+    assert plain("a \ud83d\ude00") == plain("a \U0001f600")
+    assert plain("a \ud83d b") == plain("a \ufffd b")

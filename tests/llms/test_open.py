@@ -100,6 +100,11 @@ def test_a_server_gets_no_control_tokens_in_text(url: str) -> None:
     assert "1 < 2 [x]" in sent
 
 
+def test_a_server_gets_whole_characters(url: str) -> None:
+    opened(kind="openai", model="m", base_url=url).invoke("a \ud83d b")
+    assert Server.seen[0]["messages"][0]["content"] == "a \ufffd b"
+
+
 def test_a_server_that_is_down_does_not_stop_the_opening() -> None:
     model = opened(kind="openai", model="m", base_url="http://127.0.0.1:9/v1")
     assert model.profile.get("max_input_tokens", 7) == 7
