@@ -83,6 +83,11 @@ class Assistant:
         """
         return cls(settings=config if isinstance(config, Settings) else Settings.load(config))
 
+    @classmethod
+    async def aopen(cls, config: str | Path | Settings | None = None) -> Self:
+        """As `open`."""
+        return await asyncio.to_thread(cls.open, config)
+
     @property
     def model(self) -> BaseChatModel:
         """The chat model; waits while it is being opened."""

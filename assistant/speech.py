@@ -15,6 +15,9 @@ from assistant.prompt import Prompt
 
 PARAMETERS = ("temperature", "top_p", "max_tokens", "stop", "seed")
 
+UNREACHABLE = {"APIConnectionError", "ConnectError", "ConnectionError"}
+"""Names of the errors of OpenAI's client, of httpx, and of Python and requests, for a server that is not there."""
+
 
 class Spoken:
     """What the model reported of its answer, gathered while it streams."""
@@ -68,4 +71,8 @@ def _translated(error: Exception) -> AssistantError:
         return RateLimited(f"the model's server is busy ({name}, status 429): try again later")
     if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
         return PermanentError(f"the model's server refuses the request ({name}, status {status}): check `engine`")
+    if UNREACHABLE & {cls.__name__ for cls in type(error).__mro__}:
+        return EngineUnavailable(
+            f"the model's server cannot be reached ({name}): check that it runs, and engine.base_url"
+        )
     return EngineUnavailable(f"the model stopped while it was answering ({name}): try again, or check that it runs")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -297,3 +298,18 @@ def test_a_generator_iterated_from_blocking_code_lives_in_one_task() -> None:
             yield asyncio.current_task()
 
     assert 1 == len(set(iterate(tasks())))  # type: ignore[arg-type]
+
+
+def test_a_model_server_that_is_not_there_is_named_with_the_setting_to_check(tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound and not listening: whoever connects is refused
+        taken.bind(("127.0.0.1", 0))
+        engine = {"kind": "openai", "model": "m", "base_url": f"http://127.0.0.1:{taken.getsockname()[1]}/v1"}
+        settings = Settings.load(data_dir=tmp_path, engine=engine, chat={"grounding": "off"})
+        with Assistant.open(settings) as assistant, pytest.raises(EngineUnavailable, match=r"engine\.base_url"):
+            assistant.ask("Hello?")
+
+
+async def test_opening_has_its_asynchronous_twin(tmp_path: Path) -> None:
+    assistant = await Assistant.aopen(Settings.load(data_dir=tmp_path))
+    assert tmp_path == assistant.settings.data_dir
+    await assistant.aclose()
