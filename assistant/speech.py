@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from assistant.answers import Usage
 from assistant.errors import AssistantError, EngineUnavailable, PermanentError, RateLimited
@@ -23,16 +24,17 @@ class Spoken:
     """What the model reported of its answer, gathered while it streams."""
 
     def __init__(self) -> None:
-        self._whole: AIMessageChunk | None = None
+        self._told: UsageMetadata | None = None
 
     def add(self, chunk: AIMessageChunk) -> None:
         """Take in one chunk of the stream."""
-        self._whole = chunk if self._whole is None else self._whole + chunk
+        if chunk.usage_metadata:  # adding the chunks themselves would merge every field at every token
+            self._told = add_usage(self._told, chunk.usage_metadata)
 
     @property
     def usage(self) -> Usage:
         """Tokens read and written, zero where the model does not say."""
-        told = self._whole and self._whole.usage_metadata
+        told = self._told
         if not told:
             return Usage()
         cached = told.get("input_token_details", {}).get("cache_read", 0)
