@@ -23,6 +23,7 @@ from typing import Any, cast
 import pytest
 
 import assistant
+from assistant.commands.serve import listen
 from assistant.settings import Settings
 
 HEAVY = (
@@ -550,3 +551,10 @@ def test_evaluate_measures_a_dataset_and_leaves_the_knowledge_alone(filled: Home
     assert ("set", 3, 2) == (result["dataset"], result["documents"], result["queries"])
     assert dict.fromkeys(("recall@1", "recall@5", "recall@10", "mrr@10", "ndcg@10"), 1.0) == result["metrics"]
     assert "pump.md" in filled.run("search", "cat").out
+
+
+def test_connections_to_the_server_send_at_once() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert 0 != connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
