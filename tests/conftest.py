@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from services import missing
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +19,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ASSISTANT_"):
             monkeypatch.delenv(name)
-
-
-def missing(service: str) -> None:
-    """Skip here, fail in CI, where every service is installed."""
-    reason = f"{service} is not installed: `make services` installs it"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def binaries() -> Path | None:
@@ -42,7 +35,6 @@ def postgres() -> Iterator[str]:
     found = binaries()
     if found is None:
         missing("PostgreSQL")
-        return
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
     with tempfile.TemporaryDirectory() as folder:
         if as_user:

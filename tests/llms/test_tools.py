@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from services import need
 from tiny_models import tokenizer_of
 
 from assistant.errors import ConfigurationError, Rejected
 from assistant.llms.tools import OPENERS, ToolUse, read_choice
 
-pytest.importorskip("vllm", reason="the parsers")
+need("vllm")
 
 WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = tuple({"type": "function", "function": {"name": name, "parameters": WEATHER}} for name in ("weather", "time"))

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from platformdirs import user_cache_path
+from services import need
 
 from assistant.llms.encode import FORMATS, PromptFormat
 from assistant.testing.tiny_llama import tiny_llama
@@ -22,9 +22,9 @@ SMOLLM: dict[str, Any] = {"cache_dir": CACHE, "max_model_len": 4096, "kv_cache_g
 @cache
 def folder_of(generation: str) -> Path:
     """Folder of the tiny `llama1`, `llama2` or `llama3`."""
-    pytest.importorskip("transformers", reason="tiny models are built with it")
+    need("transformers")
     if generation == "llama3":
-        pytest.importorskip("llama_models", reason="Meta's tokenizer comes with it")
+        need("llama_models")
     return tiny_llama(generation, CACHE / "tests")
 
 
