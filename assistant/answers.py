@@ -38,13 +38,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered; `grounded` says whether the documents support it. Renders in notebooks."""
+    """What was answered; `grounded` says whether the documents support it. Renders in notebooks.
+
+    `evidence` are the ids of the passages cited: a question that follows is read with them.
+    """
 
     text: str
     grounded: Grounded
     citations: tuple[Citation, ...] = ()
     usage: Usage = field(default_factory=Usage)
     conversation: str | None = None
+    evidence: tuple[str, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form that `assistant ask --json` prints."""

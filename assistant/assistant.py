@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+from langchain_core.documents.compressor import BaseDocumentCompressor
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.retrievers import BaseRetriever
@@ -15,8 +16,10 @@ from langchain_core.retrievers import BaseRetriever
 from assistant.answers import Answer, Done, Event
 from assistant.background import Once, iterate, run
 from assistant.chat import Turn, check_options, check_question, respond
+from assistant.knowledge.partitions import MAX_HELD, labels
 from assistant.memory import Conversations
 from assistant.settings import Settings
+from assistant.tokens import Reader
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -73,6 +76,7 @@ class Assistant:
         self._conversations = conversations or Conversations(self.settings.state_url if settings else "sqlite://")
         self._model = Once(self._open_model)
         self._knowledge = Once(self._open_knowledge)
+        self._reranker = Once(self._open_reranker)
 
     @classmethod
     def open(cls, config: str | Path | Settings | None = None) -> Self:
@@ -123,6 +127,7 @@ class Assistant:
         conversation: str | None = None,
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
+        access: Iterable[str] = (),
     ) -> Answer:
         """The answer to a question. Works in a notebook, where an event loop runs already.
 
@@ -131,13 +136,16 @@ class Assistant:
             conversation: name of a conversation that is read before and continued with this turn.
             history: earlier messages, oldest first, instead of a stored conversation; nothing is stored.
             options: for this call `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `instructions` (system text).
+            access: the labels of who asks, such as `tenant:acme`; documents with access lists are found, and earlier
+                turns of the conversation are remembered, only for those who have the labels.
 
         Raises:
             InvalidQuestion: the question is empty or too long, or an option is unknown.
+            ValueError: `access` is no list of labels.
             PromptTooLong: the question does not fit the model.
             TransientError: the model or a database does not answer now.
         """
-        return run(self.aask(question, conversation=conversation, history=history, options=options))
+        return run(self.aask(question, conversation=conversation, history=history, options=options, access=access))
 
     async def aask(
         self,
@@ -146,9 +154,10 @@ class Assistant:
         conversation: str | None = None,
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
+        access: Iterable[str] = (),
     ) -> Answer:
         """As `ask`."""
-        events = self.astream(question, conversation=conversation, history=history, options=options)
+        events = self.astream(question, conversation=conversation, history=history, options=options, access=access)
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Done):
@@ -162,9 +171,12 @@ class Assistant:
         conversation: str | None = None,
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
+        access: Iterable[str] = (),
     ) -> Generator[Event, None, None]:
         """As `astream`, in code without `await`; leaving the loop aborts the generation."""
-        return iterate(self.astream(question, conversation=conversation, history=history, options=options))
+        return iterate(
+            self.astream(question, conversation=conversation, history=history, options=options, access=access)
+        )
 
     async def astream(
         self,
@@ -173,6 +185,7 @@ class Assistant:
         conversation: str | None = None,
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
+        access: Iterable[str] = (),
     ) -> AsyncGenerator[Event, None]:
         """The answer as it is written: text deltas, citations, then `Done` with the whole answer; arguments as `ask`.
 
@@ -180,13 +193,16 @@ class Assistant:
         stored; a turn is stored when its answer is complete, before `Done`.
         """
         question = check_question(question, max_chars=self.settings.safety.max_question_chars)
-        turn = Turn(question, await self._recall(conversation, history), self._options(options), conversation)
-        model, retriever = await self._model.aget(), await self._retriever()
+        held = labels(access, most=MAX_HELD)
+        recalled = await self._recall(conversation, history, held)
+        turn = Turn(question, recalled, self._options(options), conversation, held)
+        model = await self._model.aget()
+        retriever = await self._retriever(model)
         chat, context = self.settings.chat, self.settings.engine.max_model_len
         async with aclosing(respond(turn, model=model, retriever=retriever, chat=chat, context=context)) as events:
             async for event in events:
                 if isinstance(event, Done) and conversation is not None and history is None:
-                    await self._conversations.aappend(conversation, question, event.answer)
+                    await self._conversations.aappend(conversation, question, event.answer, access=held)
                 yield event
 
     def as_runnable(self) -> Runnable[Any, Answer]:
@@ -222,26 +238,39 @@ class Assistant:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _recall(self, conversation: str | None, history: Sequence[BaseMessage] | None) -> tuple[BaseMessage, ...]:
+    async def _recall(
+        self, conversation: str | None, history: Sequence[BaseMessage] | None, access: Sequence[str]
+    ) -> tuple[BaseMessage, ...]:
         if history is not None:
             return tuple(history)
         if conversation is None:
             return ()
-        return tuple(await self._conversations.amessages(conversation, self.settings.chat.history_turns))
+        turns = self.settings.chat.history_turns
+        return tuple(await self._conversations.amessages(conversation, turns, access=access))
 
     def _options(self, options: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """A given model keeps its own limit of tokens unless settings or the call name one."""
         configured = {"max_tokens": self.settings.chat.max_tokens} if self._configured else {}
         return {**configured, **check_options(options)}
 
-    async def _retriever(self) -> BaseRetriever | None:
+    async def _retriever(self, model: BaseChatModel) -> BaseRetriever | None:
         _, retriever, _ = self._given
         if self.settings.chat.grounding == "off":
             return None
         if retriever is not None:
             return retriever
         knowledge = await self._knowledge.aget()
-        return None if knowledge is None else knowledge.as_retriever()
+        if knowledge is None:
+            return None
+        small = Reader.of(model, context=self.settings.engine.max_model_len).small
+        room = 0 if small else self.settings.knowledge.context_tokens  # a small model is lost in a long text
+        return knowledge.as_retriever(reranker=await self._reranker.aget(), context_tokens=room)
+
+    def _open_reranker(self) -> BaseDocumentCompressor | None:
+        from assistant.knowledge.rerank import open_reranker
+
+        known = self.settings.knowledge
+        return open_reranker(known.reranker, passages=known.passages, model=self.model)
 
     def _open_model(self) -> BaseChatModel:
         model, _, _ = self._given

@@ -6,21 +6,25 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.retrievers import BaseRetriever
 
 from assistant.answers import Answer, Cited, Done, Event, TextDelta
 from assistant.draft import Draft
 from assistant.errors import InvalidQuestion
+from assistant.knowledge.confidence import STRICT
 from assistant.knowledge.passages import Passage
+from assistant.knowledge.question import Remark
 from assistant.prompt import Material, Prompt, build_prompt
 from assistant.proof import proven, worth_asking
 from assistant.refusal import Sentence, say
-from assistant.relevance import Relevant, excerpt, leading, relevant
+from assistant.relevance import Relevant, excerpt, leading, relevant, threshold
+from assistant.retrieval import Inquiry, Retrieved, retrieve
+from assistant.rewrite import standalone
 from assistant.settings import Chat
 from assistant.speech import PARAMETERS, Spoken, speak
 from assistant.tokens import Reader
@@ -31,17 +35,27 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and what comes with it; `history` is oldest first."""
+    """One question and what comes with it; `history` is oldest first, `access` are the labels of who asks."""
 
     question: str
     history: tuple[BaseMessage, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     conversation: str | None = None
+    access: tuple[str, ...] = ()
 
     @property
     def earlier(self) -> list[str]:
         """The earlier questions, oldest first."""
         return [message.text for message in self.history if isinstance(message, HumanMessage)]
+
+    @property
+    def inquiry(self) -> Inquiry:
+        """What the documents are asked."""
+        said = [message for message in self.history if isinstance(message, HumanMessage | AIMessage)]
+        remarks = (Remark("user" if isinstance(m, HumanMessage) else "assistant", m.text) for m in said if m.text)
+        last = next((message for message in reversed(said) if isinstance(message, AIMessage)), None)
+        cited = last.additional_kwargs.get("evidence", ()) if last else ()
+        return Inquiry(self.question, tuple(remarks), tuple(map(str, cited)), self.access)
 
     @property
     def instructions(self) -> list[str]:
@@ -88,7 +102,13 @@ class Task:
     model: BaseChatModel
     reader: Reader
     chat: Chat
+    found: Retrieved = field(default_factory=Retrieved)
     spoken: Spoken = field(default_factory=Spoken)
+
+    @property
+    def strict(self) -> bool:
+        """Whether only what the documents support may be shown."""
+        return self.chat.grounding == "strict"
 
     async def speak(self, passages: Sequence[Passage]) -> tuple[Prompt, AsyncGenerator[str, None]]:
         """The prompt with the passages, and the model's answer to it as it comes."""
@@ -119,17 +139,30 @@ async def respond(
         PromptTooLong: the question does not fit the model.
         TransientError: the model failed; what it said until then is no answer.
     """
-    passages = await _retrieve(turn, retriever) if retriever else ()
-    task = Task(turn, model, Reader.of(model, context=context), chat)
-    if retriever and not passages and chat.grounding == "strict":
+    reader = Reader.of(model, context=context)
+    found = await _found(turn, model, reader, retriever) if retriever else Retrieved()
+    task = Task(turn, model, reader, chat, found)
+    likely = bool(found.passages) and (found.confidence is None or found.confidence >= STRICT)
+    if retriever and not likely and task.strict:
         answer = _refused(task)
-    elif passages and task.reader.small:
-        answer = _copied(task, passages)
+    elif likely and reader.small:
+        answer = _copied(task)
     else:
-        answer = _written(task, passages, check=retriever is not None)
+        answer = _written(task, () if reader.small else found.passages, check=retriever is not None)
     async with aclosing(answer) as events:
         async for event in events:
             yield event
+
+
+async def _found(turn: Turn, model: BaseChatModel, reader: Reader, retriever: BaseRetriever) -> Retrieved:
+    """What the documents hold on the question; one that cannot stand alone is put anew by a model that is able to."""
+    inquiry = turn.inquiry
+    found = await retrieve(retriever, inquiry)
+    if found.follows and not reader.small:
+        whole = await standalone(turn.question, turn.history, model=model)
+        if whole != turn.question:
+            found = replace(await retrieve(retriever, replace(inquiry, question=whole)), follows=True)
+    return found
 
 
 async def _refused(task: Task) -> AsyncGenerator[Event, None]:
@@ -139,78 +172,85 @@ async def _refused(task: Task) -> AsyncGenerator[Event, None]:
 
 
 async def _written(task: Task, passages: Sequence[Passage], *, check: bool) -> AsyncGenerator[Event, None]:
-    """What the model writes with the passages in sight, its citations checked; no `check` where there are no documents."""
+    """What the model writes with the passages in sight, proven or marked; no `check` where there are no documents."""
     prompt, answer = await task.speak(passages[: task.chat.passages])
-    draft = Draft(prompt.passages, question=task.turn.question, check=check)
+    draft = Draft(
+        prompt.passages,
+        question=task.turn.question,
+        earlier=task.turn.earlier,
+        check=check,
+        withhold=check and task.strict,
+        meaning=task.found.meaning,
+    )
     if check and not passages:
         yield TextDelta(draft.add(await _sentence("notice", task.turn) + "\n\n"))
     async with aclosing(answer) as pieces:
         async for piece in pieces:
-            if shown := draft.write(piece):
+            if shown := await draft.awrite(piece):
                 yield TextDelta(shown)
     async for event in _end(task, draft, doubted=bool(passages)):
         yield event
 
 
-async def _copied(task: Task, passages: Sequence[Passage]) -> AsyncGenerator[Event, None]:
+async def _copied(task: Task) -> AsyncGenerator[Event, None]:
     """What a small model copies from a passage that proves it; else a quote; else as if nothing had been found."""
-    question, found = await asyncio.to_thread(_bearing, task.turn, passages)
+    passages = task.found.passages
+    question, bearing = await asyncio.to_thread(_bearing, task)
+    bar = threshold(question) if task.found.confidence is None else 0.0  # confidence has judged the whole
     draft = None
-    if worth_asking(question, found):
-        shown = leading(found, passages)[: task.chat.passages or 1]
+    if worth_asking(bearing, bar=bar):
+        shown = leading(bearing, passages)[: task.chat.passages or 1]
         prompt, answer = await task.speak(shown)
         draft = Draft(prompt.passages, question=question)
-        seen = [sentence for sentence in found if passages[sentence.number - 1] in shown]
-        async with aclosing(answer) as pieces, aclosing(proven(pieces, question, seen)) as sentences:
+        seen = [sentence for sentence in bearing if passages[sentence.number - 1] in shown]
+        async with aclosing(answer) as pieces, aclosing(proven(pieces, question, seen, bar=bar)) as sentences:
             async for sentence in sentences:
-                yield TextDelta(draft.write(sentence))
-    if not (draft and draft.text) and (quoted := excerpt(question, found)):
-        draft = Draft([passages[quoted[0].number - 1]], question=question)
-        yield TextDelta(draft.write(" ".join(sentence.quote for sentence in quoted)))
+                yield TextDelta(await draft.awrite(sentence))
+    if not (draft and draft.text) and (quoted := excerpt(bearing, bar=bar)):
+        draft = Draft(
+            [passages[number - 1] for number in dict.fromkeys(each.number for each in quoted)], question=question
+        )
+        yield TextDelta(await draft.awrite(" ".join(each.quote for each in quoted)))
     if draft and draft.text:
         rest = _end(task, draft)
     else:
-        rest = _refused(task) if task.chat.grounding == "strict" else _written(task, (), check=True)
+        rest = _refused(task) if task.strict else _written(task, (), check=True)
     async with aclosing(rest) as events:
         async for event in events:
             yield event
 
 
-def _bearing(turn: Turn, passages: Sequence[Passage]) -> tuple[str, list[Relevant]]:
-    """The question and what bears on it; a follow-up that nothing bears on is read with the question before it."""
-    found = relevant(turn.question, passages)
-    if turn.earlier and not worth_asking(turn.question, found):
+def _bearing(task: Task) -> tuple[str, list[Relevant]]:
+    """The question and what bears on it; a follow-up, or one that nothing bears on, is read with the question before."""
+    turn, found = task.turn, task.found
+    bearing = relevant(turn.question, found.passages, near=found.near)
+    if turn.earlier and (found.follows or not worth_asking(bearing, bar=threshold(turn.question))):
         whole = f"{turn.earlier[-1]}\n{turn.question}"
-        return whole, relevant(whole, passages)
-    return turn.question, found
+        return whole, relevant(whole, found.passages, near=found.near)
+    return turn.question, bearing
 
 
 async def _end(task: Task, draft: Draft, *, doubted: bool = False) -> AsyncGenerator[Event, None]:
     """What is left to show, the citations and the whole answer."""
-    rest = draft.finish()
+    rest = await draft.afinish()
     for shown in (rest, draft.add(await _last_words(task, draft) if doubted else "")):
         if shown:
             yield TextDelta(shown)
     for citation in draft.citations:
         yield Cited(citation)
-    yield Done(Answer(draft.text, draft.grounded, draft.citations, task.spoken.usage, task.turn.conversation))
-
-
-async def _retrieve(turn: Turn, retriever: BaseRetriever) -> tuple[Passage, ...]:
-    """What the documents hold on the question; a follow-up that finds nothing is tried with the question before it."""
-    documents = await retriever.ainvoke(turn.question)
-    if not documents and turn.earlier:
-        documents = await retriever.ainvoke(f"{turn.earlier[-1]}\n{turn.question}")
-    return tuple(Passage.from_document(document, number) for number, document in enumerate(documents, 1))
+    turn, usage = task.turn, task.spoken.usage
+    yield Done(Answer(draft.text, draft.grounded, draft.citations, usage, turn.conversation, draft.evidence))
 
 
 async def _last_words(task: Task, draft: Draft) -> str:
-    """What remains to be said of an answer that no passage supports."""
-    if draft.grounded != "no":
+    """What remains to be said of an answer that not every passage supports."""
+    if draft.grounded == "yes":
         return ""
-    if not draft.text:
+    if draft.grounded == "no" and not draft.text:
         return await _sentence("refusal", task.turn)
-    return "\n\n" + await _sentence("unconfirmed" if task.chat.grounding == "strict" else "notice", task.turn)
+    if draft.grounded == "partly":
+        return "" if task.strict else "\n\n" + await _sentence("partly", task.turn)
+    return "\n\n" + await _sentence("unconfirmed" if task.strict else "notice", task.turn)
 
 
 async def _sentence(kind: Sentence, turn: Turn) -> str:

@@ -1,4 +1,4 @@
-"""Citations: checked while the text streams, then bound to the place in the passage that supports them."""
+"""Citations made true while the text streams, and what no passage supports marked or withheld."""
 
 from __future__ import annotations
 
@@ -7,46 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assistant.answers import Citation, Grounded
-from assistant.knowledge.passages import Passage
-from assistant.support import (
-    MARKER,
-    SEPARATORS,
-    Span,
-    coverage,
-    numbers_held,
-    spans,
-    strip_markers,
-    units,
-)
-
-KEEP = 0.35
-"""Coverage below which a citation the model wrote is removed: its passage has nothing to do with the sentence.
-
-Keeps 97 to 100 % of human answers' sentences on their own passage (MTRAG, CLAPNQ) and 15 to 3 % on the closest of five
-others; at 0.2 those would be 51 to 31 %.
-"""
-
-SUPPORTED = 0.5
-"""Coverage from which a sentence counts as supported, and gets a citation where the model wrote none: 87 to 100 % of
-the same sentences on their own passage, 6 to 1 % on another."""
-
-QUOTED_SENTENCES = 3
-LOOK_BACK = 2000
-"""Characters of emitted text searched for the start of the current sentence."""
-
-SENTENCE_END = re.compile(
-    r"[.!?\u2026\u061f\u06d4\u0964]+[\"')\\]\u2019\u201d\u00bb]*(?=\s)"
-    r"|[\u3002\uff01\uff1f]+[\u201d\u300d\u300f\uff09]*|\n"
-)
-"""Told from a stream: `spans` would need the text behind it. Other than CJK stops need the white space after them."""
-
-DECISION = re.compile(r"`+|\n|[ \t]*[\[【]")
-BRACKET = re.compile(rf"([ \t]*){MARKER.pattern}")
-OPEN_BRACKET = re.compile(rf"[ \t]*[\[【][ ]?(?:\d{{1,2}}[ ]?(?:[{SEPARATORS}][ ]?)?){{0,9}}")
-"""The beginning of what may become a citation."""
+from assistant.claims import claims
+from assistant.evidence import FOUND, Evidence
+from assistant.pieces import Piece, Pieces, Reference, Stop, Words
+from assistant.support import Span, spans, units
 
 CODE_LIKE = re.compile(r"(?:^|[^\w])(?:[A-Za-z]|\w*_\w*|[\w.]*\w[)\]])$", re.ASCII)
 """`x[1]`, `my_list[1]`, `f(x)[1]`: an index, not a citation, unless the passage supports it."""
+
+UNCLAIMED = re.compile(r"^#|[?\uff1f\u061f\u037e][\"')\u201d\u300d*_]*$")
+"""A heading or a question claims nothing."""
+
+LEADS = re.compile(r"[:\uff1a][*_]*$")
+"""What ends with a colon only leads to what follows, unless it gives numbers."""
+
+ALONE = 2
+"""Words, pairs of characters or numbers from which a sentence is judged by itself: "Yes." is judged with the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,168 +33,199 @@ class Marker:
     number: int
 
 
-class CitationFilter:
-    """Passes text on as it streams, without citations of passages that do not exist or do not bear on the sentence.
+@dataclass(frozen=True, slots=True)
+class Cites:
+    """Citations as they are shown, with the white space before them."""
 
-    A citation leaves as `[n]`, also from `[1, 2]`, `[1-3]` and `【1】`. Text is held back only while it may still
-    become a citation, or while the sentence around a citation must be seen to judge it. Code spans, links and other
-    brackets pass unchanged; however the text is cut into deltas, the same text comes out.
+    gap: str
+    numbers: tuple[int, ...]
+
+
+class Verifier:
+    """Passes on the text of an answer in which every sentence cites a passage that supports it, or none.
+
+    A citation leaves as `[n]`, also from `[1, 2]`, `[1-3]` and `【1】`; where its passage does not support the sentence
+    it names the one that does, or goes. A supported sentence without one gets one at its end. With `withhold`, text
+    leaves a sentence at a time and a sentence that claims what no passage supports stays back; without, text leaves as
+    it comes, and only what stands behind a doubtful citation waits for the end of its sentence. Code, links, tables and
+    other brackets pass unchanged; however the text is cut into deltas, the same text comes out.
+    For threads, not for an event loop, unless the text `passes`.
     """
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
-        self._passages = [units(passage.text) | units(passage.title) for passage in passages]
+    def __init__(self, evidence: Evidence, *, withhold: bool = False) -> None:
         self.plain = ""  # what left, without citations
         self.markers: list[Marker] = []  # the citations that left, by their place in `plain`
-        self._held = ""
-        self._code = 0  # length of the backtick run that opened the code we are in
+        self._evidence = evidence
+        self._withhold = withhold
+        self._pieces = Pieces()
+        self._sentence = ""  # the words of the sentence that is being written
+        self._held: list[Piece] = []  # the end of it, which has not left
+        self._cited = False  # a citation of it has left
+        self._fence = False  # it is a block of code
+        self._short = False  # it has ended, but is too short to be judged alone
+        self._open = False  # a citation left last
+        self._row = False  # the sentence before it is a row of a table
+        self._waiting: list[str | Cites] = []  # sentences that claim nothing, until one is shown that does
+        self._owed: dict[int, None] = {}  # passages that support rows of a table, which have no place for a citation
+        self._judged = {True: 0, False: 0}  # sentences that a passage supports, and that none does
 
     def feed(self, text: str) -> str:
         """The text that may leave now."""
-        self._held += text
-        return "".join(self._drain(final=False))
+        return "".join(map(self._take, self._pieces.feed(text)))
 
     def finish(self) -> str:
         """The rest, when no more text will come."""
-        return "".join(self._drain(final=True))
+        rest = "".join(map(self._take, self._pieces.finish())) + self._end(whole=True)
+        if self._judged[True] or not self._judged[False]:
+            while self._waiting and self._judged[False] and _leads(self._waiting[-1]):
+                self._waiting.pop()
+            rest += self._show(self._waiting)
+        return rest + self._settle()
 
-    def _drain(self, *, final: bool) -> Iterator[str]:
-        while self._held:
-            match = DECISION.search(self._held)
-            if match is None:
-                body = self._held if final else self._held.rstrip(" \t")
-                yield self._pass(len(body))
-                return
-            yield self._pass(match.start())
-            piece = self._decide(match.group(), final=final)
-            if piece is None:
-                return
-            yield piece
+    def passes(self, text: str) -> bool:
+        """Whether `text` is taken in without judging anything."""
+        return self._pieces.passes(text) and not self._short
 
-    def _decide(self, sign: str, *, final: bool) -> str | None:
-        """What becomes of the sign that the held text begins with; None while more text is needed to tell."""
-        if sign[0] == "`":
-            return self._backticks(len(sign), final=final)
-        if sign == "\n":
-            self._code = self._code if self._code > 2 else 0  # a code span ends with its line here, a fence does not
-            return self._pass(1)
-        if self._code:
-            return self._pass(len(sign))
-        return self._bracket(sign, final=final)
+    @property
+    def grounded(self) -> Grounded:
+        """`yes` where a passage supports every sentence that claims something, `partly` where some, `no` where none."""
+        if not self._judged[True]:
+            return "no"
+        return "partly" if self._judged[False] else "yes"
 
-    def _backticks(self, run: int, *, final: bool) -> str | None:
-        if run == len(self._held) and not final:
-            return None
-        if not self._code:
-            self._code = run
-        elif run == self._code or (self._code > 2 and run > self._code):
-            self._code = 0
-        return self._pass(run)
+    def _take(self, piece: Piece) -> str:
+        if isinstance(piece, Stop):
+            return self._end()
+        ended = self._end(whole=True) if self._short and isinstance(piece, Words) and piece.text[0] == "\n" else ""
+        self._short = False
+        before, self._sentence = self._sentence, self._sentence + (piece.text if isinstance(piece, Words) else "")
+        if isinstance(piece, Words) and piece.code:
+            ended += self._end(whole=True) if self._held else ""
+            self._fence = True
+            return ended + self._show([*self._taken(), piece.text])
+        if not self._withhold and not self._held:
+            if isinstance(piece, Words):
+                return ended + self._show([piece.text])
+            if self._plainly(piece, before):
+                self._cited = True
+                return ended + self._show([Cites(piece.gap, piece.numbers)])
+        self._held.append(piece)
+        return ended
 
-    def _bracket(self, sign: str, *, final: bool) -> str | None:
-        match = BRACKET.match(self._held)
-        if match is None:
-            begun = OPEN_BRACKET.match(self._held)
-            incomplete = begun is not None and begun.end() == len(self._held)
-            return None if incomplete and not final else self._pass(len(sign))
-        if match.end() == len(self._held) and not final:
-            return None  # a link shows by the character after it
-        numbers = _numbers(match.group(2))
-        if not numbers or self._held[match.end() : match.end() + 1] == "(":
-            return self._pass(match.end())
-        return self._citation(match, numbers, final=final)
+    def _end(self, *, whole: bool = False) -> str:
+        """What leaves at the end of a sentence; with `whole` also of one too short to be judged alone."""
+        body = self._sentence.strip()
+        if self._withhold and not whole and body and not self._fence and _short(body):
+            self._short = True
+            return ""
+        held, cited, fence = self._held, self._cited, self._fence
+        self._sentence, self._held, self._cited, self._fence, self._short = "", [], False, False, False
+        row, self._row = self._row, body.startswith("|")
+        if fence or not body:
+            return self._pass(held)
+        if not self._claims(body, head=self._row and not row):
+            return self._pass(self._resolved(held, body, None))
+        return self._judge(held, body, cited)
 
-    def _citation(self, match: re.Match[str], numbers: list[int], *, final: bool) -> str | None:
-        known = [number for number in numbers if number <= len(self._passages)]
-        before = _last_sentence(self.plain[-LOOK_BACK:])
-        kept = [number for number in known if self._bears(number, before)]
-        if kept != known:
-            rest = self._rest_of_sentence(match.end(), final=final)
-            if rest is None:
-                return None
-            around = (before, rest, before + rest)
-            kept = [number for number in known if any(self._bears(number, text) for text in around)]
-        if not kept and not match.group(1) and CODE_LIKE.search(self.plain[-80:]):
-            return self._pass(match.end())
-        following = self._held[match.end() : match.end() + 1]
-        self._held = self._held[match.end() :]
-        if kept:
-            self.markers += [Marker(len(self.plain), number) for number in kept]
-            return match.group(1) + "".join(f"[{number}]" for number in kept)
-        return match.group(1) if following.isalnum() else ""
+    def _judge(self, held: Sequence[Piece], body: str, cited: bool) -> str:
+        kept = any(self._kept(held, place, body) for place, piece in enumerate(held) if isinstance(piece, Reference))
+        found = None if kept or cited else self._evidence.supporter(body)
+        supported = kept or cited or found is not None
+        self._judged[supported] += 1
+        if self._withhold and not supported:
+            while self._waiting and isinstance(blank := self._waiting[-1], str) and not blank.strip():
+                self._waiting.pop()
+            return ""
+        parts = list(self._resolved(held, body, found))
+        if found is not None and not any(isinstance(part, Cites) for part in parts):
+            if self._row:
+                self._owed[found] = None
+            else:
+                parts.append(Cites(" ", (found,)))
+        return self._show([*self._taken(), *parts])
 
-    def _bears(self, number: int, sentence: str) -> bool:
-        return coverage(units(sentence), self._passages[number - 1]) >= KEEP
+    def _claims(self, body: str, *, head: bool) -> bool:
+        """Whether a sentence says something that a passage could support; the head of a table does not."""
+        if head or not units(body) or UNCLAIMED.search(body):
+            return False
+        return not LEADS.search(body) or bool(claims(body, self._evidence.language).numbers)
 
-    def _rest_of_sentence(self, start: int, *, final: bool) -> str | None:
-        end = SENTENCE_END.search(self._held, start)
-        if end is None and not final:
-            return None
-        return strip_markers(self._held[start : end.end() if end else len(self._held)])
+    def _kept(self, held: Sequence[Piece], place: int, body: str) -> tuple[int, ...]:
+        """The numbers of a citation whose passages support the sentence, what stands before it, or what follows."""
+        reference = held[place]
+        rest = "".join(piece.text for piece in held[place:] if isinstance(piece, Words))
+        before = body[: len(body) - len(rest.rstrip())] if rest.strip() else body
+        around = dict.fromkeys(text for text in (body, before.strip(), rest.strip()) if text)
+        known = [number for number in _numbers(reference) if number <= len(self._evidence.passages)]
+        return tuple(n for n in known if any(self._evidence.holds(text, n) for text in around))
 
-    def _pass(self, length: int) -> str:
-        text, self._held = self._held[:length], self._held[length:]
-        self.plain += text
-        return text
+    def _resolved(self, held: Sequence[Piece], body: str, found: int | None) -> Iterator[str | Cites]:
+        """The held pieces with their citations made true; the first that does not hold names the passage `found`."""
+        for place, piece in enumerate(held):
+            if isinstance(piece, Words):
+                yield piece.text
+            elif isinstance(piece, Reference):
+                before = "".join(part.text for part in held[:place] if isinstance(part, Words))
+                if kept := self._kept(held, place, body):
+                    yield Cites(piece.gap, kept)
+                elif not piece.gap and CODE_LIKE.search((self.plain + before)[-80:]):
+                    yield piece.written
+                elif found is not None:
+                    yield Cites(piece.gap, (found,))
+                    found = None
+                elif piece.glued:
+                    yield piece.gap
+
+    def _plainly(self, reference: Piece, before: str) -> bool:
+        """Whether the words before a citation tell that it holds."""
+        numbers = _numbers(reference)
+        known = bool(numbers) and max(numbers) <= len(self._evidence.passages)
+        return known and all(self._evidence.holds(before.strip(), number, bar=FOUND, deep=False) for number in numbers)
+
+    def _pass(self, parts: Sequence[Piece] | Iterator[str | Cites]) -> str:
+        """Text that claims nothing: shown at once, or when something is shown that does."""
+        texts = [part.text if isinstance(part, Words) else part for part in parts]
+        shown = [part for part in texts if isinstance(part, str | Cites)]
+        if self._withhold:
+            self._waiting += shown
+            return ""
+        return self._show(shown)
+
+    def _taken(self) -> list[str | Cites]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _show(self, parts: Sequence[str | Cites]) -> str:
+        shown = ""
+        for part in parts:
+            if isinstance(part, Cites):
+                self.markers += [Marker(len(self.plain), number) for number in part.numbers]
+                shown += part.gap + "".join(f"[{number}]" for number in part.numbers)
+            else:
+                text = f" {part}" if self._open and part.startswith("(") else part  # a link otherwise
+                self.plain += text
+                shown += text
+            self._open = isinstance(part, Cites)
+        return shown
+
+    def _settle(self) -> str:
+        """The citations that had no place: those of tables."""
+        numbers = [number for number in self._owed if number not in {marker.number for marker in self.markers}]
+        return self._show([Cites("\n\n", tuple(numbers))]) if numbers else ""
 
 
-def uncited(text: str, passages: Sequence[Passage], *, question: str = "") -> list[Marker]:
-    """Citations for a text that has none: at the end of each supported sentence the passage that supports it best."""
-    found = ((span.end, supporter(span.text, passages, question=question)) for span in spans(text))
-    return [Marker(position, number) for position, number in found if number is not None]
-
-
-def appended(text: str, markers: Sequence[Marker]) -> str:
-    """What to write after a text that has ended so that it carries these citations."""
-    numbers = dict.fromkeys(marker.number for marker in markers)
-    gap = "\n" if text.endswith("```") else " "
-    return gap + "".join(f"[{number}]" for number in numbers) if numbers else ""
-
-
-def supporter(sentence: str, passages: Sequence[Passage], *, question: str = "") -> int | None:
-    """Number of the passage that supports the sentence best, or None.
-
-    What the sentence repeats of the question says nothing about the passage, so only the rest is compared; where
-    there is no rest, all of it must stand in the passage.
-    """
-    said = units(sentence)
-    new = said - units(question)
-    scores = [_support(new or said, units(passage.text), bar=SUPPORTED if new else 1.0) for passage in passages]
-    best = max(scores, default=0.0)
-    return scores.index(best) + 1 if best else None
-
-
-def grounded(text: str, passages: Sequence[Passage], *, question: str = "") -> Grounded:
-    """`yes` where a passage supports every sentence that says something, `partly` where some, `no` where none."""
-    said = [span.text for span in spans(text) if units(span.text)]
-    supported = [supporter(sentence, passages, question=question) is not None for sentence in said]
-    if not any(supported):
-        return "no"
-    return "yes" if all(supported) else "partly"
-
-
-def bind(text: str, markers: Sequence[Marker], passages: Sequence[Passage]) -> tuple[Citation, ...]:
+def bind(text: str, markers: Sequence[Marker], evidence: Evidence) -> tuple[Citation, ...]:
     """One citation for each number among the markers of `text`, in order of appearance."""
     sentences = spans(text)
     cited: dict[int, list[str]] = {}
     for marker in markers:
         cited.setdefault(marker.number, []).append(_cited_sentence(sentences, marker.position))
-    return tuple(_citation(number, passages[number - 1], " ".join(said)) for number, said in cited.items())
+    return tuple(_citation(number, evidence, " ".join(said)) for number, said in cited.items())
 
 
-def quote(passage: str, said: str) -> Span:
-    """The sentences of the passage, at most three in a row, that hold most of what is said; shorter wins a tie."""
-    sentences = spans(passage)
-    wanted = units(said)
-    windows = [
-        Span(sentences[i].start, sentences[i + size - 1].end, passage[sentences[i].start : sentences[i + size - 1].end])
-        for size in range(1, QUOTED_SENTENCES + 1)
-        for i in range(len(sentences) - size + 1)
-    ]
-    return max(windows, key=lambda window: coverage(wanted, units(window.text)), default=Span(0, len(passage), passage))
-
-
-def _citation(number: int, passage: Passage, said: str) -> Citation:
-    found = quote(passage.text, said)
+def _citation(number: int, evidence: Evidence, said: str) -> Citation:
+    passage = evidence.passages[number - 1]
+    found = evidence.quote(number, said)
     offset = passage.start
     return Citation(
         number=number,
@@ -232,11 +239,6 @@ def _citation(number: int, passage: Passage, said: str) -> Citation:
     )
 
 
-def _support(said: frozenset[str], passage: frozenset[str], *, bar: float) -> float:
-    score = coverage(said, passage)
-    return score if score >= bar and numbers_held(said, passage) else 0.0
-
-
 def _cited_sentence(sentences: Sequence[Span], position: int) -> str:
     """The sentence a marker at `position` belongs to: the one it stands in or after."""
     before = [span for span in sentences if span.start < position]
@@ -244,17 +246,14 @@ def _cited_sentence(sentences: Sequence[Span], position: int) -> str:
     return chosen[0].text if chosen else ""
 
 
-def _last_sentence(text: str) -> str:
-    found = spans(text)
-    return found[-1].text if found else ""
+def _numbers(piece: Piece) -> tuple[int, ...]:
+    return piece.numbers if isinstance(piece, Reference) else ()
 
 
-def _numbers(inside: str) -> list[int]:
-    """`1, 3-5` as 1, 3, 4, 5; empty where it is no list of passages: a zero, a range that falls."""
-    numbers: list[int] = []
-    for part in re.split(r"[,;\uff0c\u3001]", inside):
-        first, *last = (int(number) for number in re.split(r"[-\u2013]", part))
-        if len(last) > 1 or first < 1 or (last and last[0] < first):
-            return []
-        numbers += range(first, (last[0] if last else first) + 1)
-    return list(dict.fromkeys(numbers))
+def _short(body: str) -> bool:
+    said = units(body)
+    return len(said) < ALONE and not any(unit[0].isdigit() for unit in said)
+
+
+def _leads(part: str | Cites) -> bool:
+    return isinstance(part, str) and (not part.strip() or LEADS.search(part.strip()) is not None)

@@ -39,6 +39,20 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 Text = Annotated[str, typer.Argument(callback=_not_blank)]
+
+
+def _labels(given: list[str] | None) -> list[str] | None:
+    from assistant.knowledge.partitions import labels
+
+    try:
+        return list(labels(given or ())) or None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+AccessOption = Annotated[
+    list[str] | None, typer.Option("--access", "-a", callback=_labels, metavar="LABEL", help="Repeated for each label.")
+]
 ConversationOption = Annotated[
     str | None, typer.Option("--conversation", "-C", help="Continue this conversation, or start it.", metavar="NAME")
 ]
@@ -98,17 +112,19 @@ def ingest(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders and URLs.")],
     sync: Annotated[bool, typer.Option("--sync", help="Also remove documents that are gone from these paths.")] = False,
+    access: AccessOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Take files, folders and URLs into the knowledge.
 
     Unchanged documents cost nothing, changed ones are replaced. What cannot be read is listed with its reason; the exit
-    code is 1 only where everything was refused.
+    code is 1 only where everything was refused. With --access only searches that name one of these labels find the
+    documents; without it new ones are public, and known ones stay as they are.
     """
     from assistant.commands import ingest as command
 
-    command.run(_settings(context, config), paths, sync=sync, as_json=as_json)
+    command.run(_settings(context, config), paths, sync=sync, access=access, as_json=as_json)
 
 
 @app.command()
@@ -116,13 +132,18 @@ def search(
     context: typer.Context,
     query: Text,
     k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Passages (default: knowledge.passages).")] = None,
+    access: AccessOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each score is made of.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Find passages in the knowledge, best first, with scores."""
+    """Find passages in the knowledge, best first, with scores.
+
+    Only public documents are searched, and with --access those that one of these labels may see.
+    """
     from assistant.commands import search as command
 
-    command.run(_settings(context, config), query, k=k, as_json=as_json)
+    command.run(_settings(context, config), query, k=k, access=access or (), explain=explain, as_json=as_json)
 
 
 @app.command()
@@ -166,18 +187,35 @@ def serve(
 @app.command()
 def evaluate(
     context: typer.Context,
-    dataset: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder: corpus, queries and qrels.")],
+    dataset: Annotated[Path, typer.Argument(exists=True, metavar="DATASET", help="Folder, or CSV of questions.")],
+    documents: Annotated[
+        list[str] | None, typer.Option("--documents", "-d", help="What a CSV asks: files, folders, URLs.")
+    ] = None,
+    answers: Annotated[bool, typer.Option("--answers", help="Also let the model answer every question.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask a random sample of so many questions.")] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare with: langchain, langchain-e5, FILE.toml, KEY=VALUE or package.module:name."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML page with plots and the worst cases.")] = None,
+    floor: Annotated[
+        list[str] | None, typer.Option(help="Exit with 1 where a metric falls short, as ndcg@10=0.9.", metavar="M=V")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Measure retrieval on a dataset: recall@1/5/10, MRR@10 and nDCG@10 by document.
+    """Measure retrieval, and with --answers the answers, on a dataset or on your own questions.
 
-    The dataset's corpus goes through a knowledge of its own that is deleted afterwards; yours is not touched. Metrics of
-    the answers are not part of this version.
+    The documents go through a knowledge of their own that is deleted afterwards; yours is not touched. Every figure has
+    a 95 % bootstrap interval. --against, --documents and --floor may be repeated.
     """
     from assistant.commands import evaluate as command
 
-    command.run(_settings(context, config), dataset, as_json=as_json)
+    command.run(
+        config or context.obj,
+        command.Wanted(dataset, documents or (), answers, limit, against or (), report, floor or ()),
+        as_json=as_json,
+    )
 
 
 @app.command()

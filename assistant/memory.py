@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -48,25 +48,38 @@ class Conversations:
         """The conversation as LangChain knows it, for instance for `RunnableWithMessageHistory`."""
         return self._store.get().history(conversation)
 
-    def messages(self, conversation: str, last_turns: int | None = None) -> list[BaseMessage]:
-        """What was said, oldest first; of a turn, two messages count."""
+    def messages(
+        self, conversation: str, last_turns: int | None = None, *, access: Collection[str] | None = None
+    ) -> list[BaseMessage]:
+        """What was said, oldest first; of a turn, two messages count.
+
+        With `access`, turns are left out that somebody with more labels had: their answers may tell what these hide.
+        """
         if last_turns == 0:
             return []
-        return self._store.get().messages(conversation, limit=last_turns and 2 * last_turns)
+        said = self._store.get().messages(conversation, limit=last_turns and 2 * last_turns)
+        return said if access is None else _permitted(said, access)
 
-    async def amessages(self, conversation: str, last_turns: int | None = None) -> list[BaseMessage]:
+    async def amessages(
+        self, conversation: str, last_turns: int | None = None, *, access: Collection[str] | None = None
+    ) -> list[BaseMessage]:
         """As `messages`."""
-        return await asyncio.to_thread(self.messages, conversation, last_turns)
+        return await asyncio.to_thread(self.messages, conversation, last_turns, access=access)
 
-    def append(self, conversation: str, question: str, answer: Answer) -> None:
-        """Keep one turn."""
-        said = {"citations": [asdict(citation) for citation in answer.citations], "grounded": answer.grounded}
+    def append(self, conversation: str, question: str, answer: Answer, *, access: Sequence[str] = ()) -> None:
+        """Keep one turn, of somebody with the labels `access`."""
+        said = {
+            "citations": [asdict(citation) for citation in answer.citations],
+            "grounded": answer.grounded,
+            "evidence": list(answer.evidence),
+            "access": list(access),
+        }
         turn = [HumanMessage(question), AIMessage(answer.text, additional_kwargs=said)]
         self._store.get().append(conversation, turn)
 
-    async def aappend(self, conversation: str, question: str, answer: Answer) -> None:
+    async def aappend(self, conversation: str, question: str, answer: Answer, *, access: Sequence[str] = ()) -> None:
         """As `append`."""
-        await asyncio.to_thread(self.append, conversation, question, answer)
+        await asyncio.to_thread(self.append, conversation, question, answer, access=access)
 
     def clear(self, conversation: str) -> None:
         """Forget a conversation."""
@@ -84,6 +97,18 @@ class Conversations:
     async def aclose(self) -> None:
         """As `close`."""
         await asyncio.to_thread(self.close)
+
+
+def _permitted(messages: Sequence[BaseMessage], access: Collection[str]) -> list[BaseMessage]:
+    """The turns whose answers were given to labels that are all among `access`, with their questions."""
+    kept: list[BaseMessage] = []
+    for message in messages:
+        if isinstance(message, AIMessage) and not set(message.additional_kwargs.get("access", ())) <= set(access):
+            while kept and isinstance(kept[-1], HumanMessage):
+                kept.pop()
+            continue
+        kept.append(message)
+    return kept
 
 
 class Store:

@@ -43,6 +43,12 @@ PER_MESSAGE = 8
 MARGIN = 64
 """Tokens kept free for what a chat format adds on its own (Llama 3.1's dates, SmolLM2's system prompt: about 25)."""
 
+MARK = re.compile(r"<(?=\W{0,8}passages?\b)", re.IGNORECASE)
+"""What a model may read as one of the marks around the passages, also with white space or a slash in it."""
+
+UNSEEN = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xE0000, 0xE0080)])
+"""Direction overrides and tag characters, in which a text can hold what nobody sees but a model."""
+
 LEAST_ANSWER = 32
 """Tokens of an answer below which asking makes no sense."""
 
@@ -126,7 +132,7 @@ def _messages(draft: Material, *, small: bool) -> list[BaseMessage]:
 
 def _extract(draft: Material) -> list[BaseMessage]:
     """Text and question in one message, without the history: with an earlier turn in front, 12 of 20 answers are right."""
-    texts = [passage.text.strip() for passage in draft.passages]
+    texts = [passage.text.strip().translate(UNSEEN) for passage in draft.passages]
     numbered = texts if len(texts) == 1 else [f"[{number}] {text}" for number, text in enumerate(texts, 1)]
     ask = EXTRACT.format(text="\n".join(numbered), question=draft.question)
     system = [SystemMessage(draft.instructions)] if draft.instructions else []
@@ -153,7 +159,7 @@ def _block(number: int, passage: Passage) -> str:
 
 
 def _inert(text: str) -> str:
-    return re.sub(r"<(?=/?passages?\b)", "\u2039", text, flags=re.IGNORECASE)
+    return MARK.sub("\u2039", text.translate(UNSEEN))
 
 
 def _led(data: str, messages: list[BaseMessage]) -> list[BaseMessage]:

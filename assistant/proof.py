@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from itertools import pairwise
 
-from assistant.relevance import Relevant, threshold, top
+from assistant.relevance import Relevant, top
 from assistant.support import sequence, spans, strip_markers, units, weight
 
 BEARS = 0.7
@@ -34,12 +34,14 @@ LOOP = re.compile(r"(.{4,80}?)\1{3}$", re.DOTALL)
 FINISHED = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4\u0964]\W*$")
 
 
-def worth_asking(question: str, sentences: Sequence[Relevant]) -> bool:
-    """Whether a sentence bears enough on the question that a model may answer from it."""
-    return top(sentences) >= BEARS * threshold(question)
+def worth_asking(sentences: Sequence[Relevant], *, bar: float) -> bool:
+    """Whether a sentence bears enough on the question that a model may answer from it; `bar` is what a quote needs."""
+    return bool(sentences) and top(sentences) >= BEARS * bar
 
 
-async def proven(pieces: AsyncIterator[str], question: str, sentences: Sequence[Relevant]) -> AsyncGenerator[str, None]:
+async def proven(
+    pieces: AsyncIterator[str], question: str, sentences: Sequence[Relevant], *, bar: float
+) -> AsyncGenerator[str, None]:
     """The text of `pieces` a sentence at a time while `sentences` prove it; ends early where they do not.
 
     A sentence left unfinished is given only where it is the first: a phrase is an answer, a torn end is none.
@@ -53,25 +55,25 @@ async def proven(pieces: AsyncIterator[str], question: str, sentences: Sequence[
             return
         begun = spans(waiting)
         for span, following in pairwise(begun):
-            if not proves(span.text, known, sentences, question):
+            if not proves(span.text, known, sentences, bar=bar):
                 return
             known |= units(span.text)
             first = False
             yield waiting[span.start : following.start]
         waiting = waiting[begun[-1].start :] if begun else ""
-    if (first or FINISHED.search(waiting)) and proves(waiting, known, sentences, question):
+    if (first or FINISHED.search(waiting)) and proves(waiting, known, sentences, bar=bar):
         yield waiting
 
 
-def proves(text: str, known: frozenset[str], sentences: Sequence[Relevant], question: str) -> bool:
+def proves(text: str, known: frozenset[str], sentences: Sequence[Relevant], *, bar: float) -> bool:
     """Whether a sentence that bears on the question holds what the text adds to what is `known`.
 
     Where others bear on it far more, the answer is not in that one.
     """
     said = strip_markers(text)
     new = units(said) - known
-    bar = max(BEARS * threshold(question), LEADING * top(sentences))
-    bearing = [found for found in sentences if found.score >= bar and found.holds(new, bar=HELD)]
+    least = max(BEARS * bar, LEADING * top(sentences))
+    bearing = [found for found in sentences if found.score >= least and found.holds(new, bar=HELD)]
     return sum(map(weight, new)) >= ADDS and any(counts_alike(said, found.span.text) for found in bearing)
 
 

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from assistant.support import strip_markers
 
-Sentence = Literal["refusal", "notice", "unconfirmed"]
-"""`refusal`: nothing was found; `notice`: the answer is the model's own; `unconfirmed`: no passage supports it."""
+Sentence = Literal["refusal", "notice", "unconfirmed", "partly"]
+"""`refusal`: nothing was found; `notice`: the answer is the model's own, `partly`: some of it is; `unconfirmed`: no
+passage supports it."""
 
 DEFAULT = "en"
 QUOTED_CHARS = 80

@@ -99,7 +99,17 @@ class KnowledgeSettings(Section):
         default=None,
         ge=0,
         le=1,
-        description="relevance below which a passage is no evidence; unset: the embedding model's",
+        description="score below which a passage is not shown to the model; unset: whether there is an answer decides",
+    )
+    reranker: str = Field(
+        default="",
+        description="orders what was found: llm, cross-encoder folder or hub id, package.module:Class; empty: none",
+    )
+    context_tokens: int = Field(
+        default=1500,
+        ge=0,
+        le=100_000,
+        description="room that passages are widened to with the text around them; 0: as found",
     )
     max_file_mib: float = Field(default=64, gt=0, description="larger files are refused")
     max_seconds: float = Field(default=60, gt=0, description="time one document may take to load")

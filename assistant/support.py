@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -46,7 +47,7 @@ def units(text: str) -> frozenset[str]:
 
 def sequence(text: str) -> list[str]:
     """The same as they stand in the text, with repetitions."""
-    return list(_units(_fold(text)))
+    return list(_units(fold(text)))
 
 
 def weight(unit: str) -> int:
@@ -62,8 +63,8 @@ def coverage(sentence: frozenset[str], passage: frozenset[str]) -> float:
     Only units of scripts that the passage is written in count: a Chinese answer from an English document is judged by
     the numbers and names in it.
     """
-    scripts = _scripts(passage)
-    wanted = [unit for unit in sentence if _script(unit) in scripts]
+    written = scripts(passage)
+    wanted = [unit for unit in sentence if unit[0].isdigit() or _script(unit) in written]
     total = sum(map(weight, wanted))
     return sum(weight(unit) for unit in wanted if unit in passage) / total if total else 0.0
 
@@ -116,7 +117,7 @@ def _line_ends(text: str, start: int, end: int) -> Iterator[int]:
         start = match.end()
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     """Lower case, without accents and vowel signs, digits as 0-9; Hangul stays whole."""
     plain = (letter for letter in unicodedata.normalize("NFKD", text) if unicodedata.category(letter)[0] != "M")
     digits = (str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in plain)
@@ -134,13 +135,22 @@ def _units(text: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1024)
-def _scripts(passage: frozenset[str]) -> frozenset[str]:
-    return frozenset(map(_script, passage)) | {"digit"}
+def scripts(text: frozenset[str]) -> Mapping[str, float]:
+    """The scripts that the units of a text are written in, with their share of its weight; numbers have none."""
+    weights: Counter[str] = Counter()
+    for unit in text:
+        if not unit[0].isdigit():
+            weights[_script(unit)] += weight(unit)
+    return {name: part / weights.total() for name, part in weights.items()}
+
+
+def common_script(first: frozenset[str], second: frozenset[str]) -> float:
+    """How far two texts are written in the same scripts, 0 to 1; 1 where one of them has no letters."""
+    ones, others = scripts(first), scripts(second)
+    return sum(min(share, others.get(name, 0.0)) for name, share in ones.items()) if ones and others else 1.0
 
 
 def _script(unit: str) -> str:
-    if unit[0].isdigit():
-        return "digit"
     return "spaceless" if spaceless(unit[0]) else unicodedata.name(unit[0], "").split(" ")[0]
 
 

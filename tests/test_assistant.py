@@ -227,7 +227,8 @@ async def test_the_runnable_takes_the_arguments_of_ask() -> None:
 def test_the_stream_of_the_runnable_grows_to_the_whole_answer() -> None:
     answers: list[Answer] = list(serviced().as_runnable().stream(QUESTION))
 
-    assert ("Every", serviced().ask(QUESTION)) == (answers[0].text, answers[-1])
+    assert serviced().ask(QUESTION) == answers[-1]
+    assert all(answers[-1].text.startswith(answer.text) for answer in answers)
 
 
 def test_arguments_may_be_bound_to_the_runnable() -> None:

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.retrievers import BaseRetriever
+from pydantic import Field
 from turn_fakes import LIBRARY, PUMP, PUMP_TEXT, Found, Scripted, small
 
 from assistant.answers import Answer, Cited, Done, Event, TextDelta, Usage
 from assistant.chat import Turn, check_options, check_question, respond
 from assistant.errors import EngineUnavailable, InvalidQuestion, PermanentError, PromptTooLong, RateLimited
+from assistant.knowledge.passages import Passage
+from assistant.knowledge.question import Remark
+from assistant.retrieval import Inquiry, Retrieved
 from assistant.settings import Chat
 
 QUESTION = "How often must the pump be serviced?"
@@ -37,8 +41,15 @@ async def test_an_answer_comes_as_text_then_citations_then_done() -> None:
     model = Scripted(pieces=["Every ", "45 ", "days", " [1]", "."])
 
     assert ["text", "text", "text", "text", "citation", "done"] == [
-        event.type for event in await events(model, Found(documents=[PUMP]))
+        event.type for event in await events(model, Found(documents=[PUMP]), grounding="prefer")
     ]
+
+
+async def test_strict_shows_a_sentence_when_it_is_proven() -> None:
+    model = Scripted(pieces=["Every ", "45 ", "days", " [1]", ". ", "The warranty ", "lasts 3 years."])
+    shown = [event.text for event in await events(model, Found(documents=[PUMP])) if isinstance(event, TextDelta)]
+
+    assert ["Every 45 days [1].", " The warranty lasts 3 years. [1]"] == shown
 
 
 async def test_the_text_of_the_answer_is_what_was_streamed() -> None:
@@ -80,10 +91,24 @@ async def test_strict_without_evidence_refuses_in_the_language_of_the_question_w
     assert ("no", (), []) == (answer.grounded, answer.citations, model.asked)
 
 
-async def test_strict_marks_what_no_passage_confirms() -> None:
+async def test_strict_withholds_what_no_passage_supports() -> None:
+    answer = await answered(Scripted(pieces=["Bananas are yellow. ", "Every 45 days."]), Found(documents=[PUMP]))
+
+    assert ("Every 45 days. [1]", "partly", ("p1",)) == (answer.text, answer.grounded, answer.evidence)
+
+
+async def test_strict_refuses_where_nothing_is_left_to_show() -> None:
     answer = await answered(Scripted(pieces=["Bananas are yellow."]), Found(documents=[PUMP]))
 
-    assert ("Bananas are yellow.\n\nI could not confirm this in the documents.", "no") == (answer.text, answer.grounded)
+    assert (f"I found nothing about “{QUESTION}” in the documents.", "no") == (answer.text, answer.grounded)
+
+
+async def test_prefer_marks_an_answer_of_which_a_part_is_not_from_the_documents() -> None:
+    model = Scripted(pieces=["Every 45 days [1]. ", "Bananas are yellow."])
+    answer = await answered(model, Found(documents=[PUMP]), grounding="prefer")
+
+    assert answer.text.startswith("Every 45 days [1]. Bananas are yellow.\n\n")
+    assert "partly" == answer.grounded
 
 
 async def test_prefer_without_evidence_answers_and_says_that_it_is_not_from_the_documents() -> None:
@@ -151,7 +176,7 @@ async def test_what_a_small_model_copies_is_shown_sentence_by_sentence() -> None
     model = small("It must be serviced ", "every 45 days. ", "By a certified ", "technician.")
     streamed = await events(model, Found(documents=[PUMP]))
 
-    assert ["It must be serviced every 45 days.", " By a certified technician.", " [1]"] == [
+    assert ["It must be serviced every 45 days.", " [1] By a certified technician.", " [1]"] == [
         event.text for event in streamed if isinstance(event, TextDelta)
     ]
 
@@ -329,3 +354,61 @@ def test_an_unknown_option_is_refused_by_name() -> None:
 
 def test_an_option_set_to_none_is_not_given() -> None:
     assert {} == check_options({"stop": None})
+
+
+class Sure(Found):
+    """Knows how likely its documents answer, and whether the question follows; remembers what it was asked."""
+
+    confidence: float = 1.0
+    follows: bool = False
+    inquiries: list[Any] = Field(default_factory=list)
+
+    async def aretrieve(self, inquiry: Inquiry) -> Retrieved:
+        self.inquiries.append(inquiry)
+        passages = tuple(Passage.from_document(document) for document in self.documents)
+        return Retrieved(passages, self.confidence, follows=self.follows)
+
+
+TOLD = (
+    HumanMessage("Tell me about the Zeta-9 pump."),
+    AIMessage("It pumps [1].", additional_kwargs={"evidence": ["p7"], "access": []}),
+)
+
+
+async def test_strict_refuses_without_asking_the_model_where_the_documents_hardly_answer() -> None:
+    model = Scripted(pieces=["Every 45 days [1]."])
+    answer = await answered(model, Sure(documents=[PUMP], confidence=0.01))
+
+    assert ("no", []) == (answer.grounded, model.asked)
+
+
+async def test_a_small_model_that_may_go_beyond_the_documents_is_not_shown_what_hardly_answers() -> None:
+    answer = await answered(small("Twice."), Sure(documents=[PUMP], confidence=0.01), grounding="prefer")
+
+    assert ("This answer does not come from the documents.\n\nTwice.", ()) == (answer.text, answer.citations)
+
+
+async def test_the_documents_are_asked_with_the_conversation_the_evidence_and_the_labels() -> None:
+    retriever = Sure(documents=[PUMP])
+    turn = Turn("How often is it serviced?", history=TOLD, access=("tenant:a",))
+    await answered(Scripted(pieces=["Every 45 days [1]."]), retriever, turn)
+
+    said = (Remark("user", "Tell me about the Zeta-9 pump."), Remark("assistant", "It pumps [1]."))
+    assert [Inquiry("How often is it serviced?", said, ("p7",), ("tenant:a",))] == retriever.inquiries
+
+
+async def test_a_follow_up_is_put_anew_by_a_model_that_is_able_to() -> None:
+    retriever = Sure(documents=[PUMP], follows=True)
+    model = Scripted(pieces=["How often is the Zeta-9 pump serviced?"])
+    await answered(model, retriever, Turn("How often is it serviced?", history=TOLD))
+
+    asked = [inquiry.question for inquiry in retriever.inquiries]
+    assert ["How often is it serviced?", "How often is the Zeta-9 pump serviced?"] == asked
+
+
+async def test_a_small_model_is_not_asked_to_put_a_question_anew() -> None:
+    retriever = Sure(documents=[PUMP], follows=True)
+    model = small("Every 45 days.")
+    await answered(model, retriever, Turn("How often is it serviced?", history=TOLD))
+
+    assert (1, 1) == (len(retriever.inquiries), len(model.asked))

@@ -465,7 +465,7 @@ def test_serve_names_a_port_that_is_taken(home: Home) -> None:
         assert f"port {port}" in home.run("serve", "--port", port, code=1).err
 
 
-# ----------------------------------------------------------------------------------- init, doctor, models, evaluate
+# --------------------------------------------------------------------------------------------- init, doctor, models
 
 
 def test_init_writes_every_key_with_its_default(tmp_path: Path, home: Home) -> None:
@@ -535,22 +535,6 @@ def test_models_prints_the_family_with_its_figures(home: Home) -> None:
 def test_models_is_one_line_a_model_in_a_pipe(home: Home) -> None:
     [line] = [line for line in home.run("models").out.splitlines() if line.startswith("SmolLM2-135M-Instruct ")]
     assert "Apache-2.0" in line
-
-
-def test_evaluate_measures_a_dataset_and_leaves_the_knowledge_alone(filled: Home) -> None:
-    folder = filled.folder / "set"
-    folder.mkdir()
-    corpus = [
-        {"id": f"d{n}", "title": word, "text": f"All about the {word}."} for n, word in enumerate(("cat", "dog", "owl"))
-    ]
-    queries = [{"id": "q0", "text": "the cat", "lang": "en"}, {"id": "q1", "text": "the owl", "lang": "en"}]
-    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
-    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
-    (folder / "qrels.tsv").write_text("q0\td0\t1\nq1\td2\t1\n")
-    result = filled.json("evaluate", "set")
-    assert ("set", 3, 2) == (result["dataset"], result["documents"], result["queries"])
-    assert dict.fromkeys(("recall@1", "recall@5", "recall@10", "mrr@10", "ndcg@10"), 1.0) == result["metrics"]
-    assert "pump.md" in filled.run("search", "cat").out
 
 
 def test_connections_to_the_server_send_at_once() -> None:

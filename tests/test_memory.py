@@ -83,6 +83,20 @@ def test_turns_kept_at_the_same_time_do_not_interleave(conversations: Conversati
     assert [text.replace("question", "answer") for text in texts[::2]] == texts[1::2]
 
 
+def test_turns_of_somebody_with_more_labels_are_not_remembered(conversations: Conversations) -> None:
+    conversations.append("c", "public?", Answer("public", "yes"))
+    conversations.append("c", "secret?", Answer("secret", "yes", evidence=("p1",)), access=("tenant:a", "user:7"))
+    conversations.append("c", "shared?", Answer("shared", "yes"), access=("tenant:a",))
+
+    def recalled(*access: str) -> list[str]:
+        return [message.text for message in conversations.messages("c", access=access)]
+
+    assert ["public?", "public"] == recalled()
+    assert ["public?", "public", "shared?", "shared"] == recalled("tenant:a") == recalled("tenant:a", "user:8")
+    assert 6 == len(recalled("user:7", "tenant:a", "tenant:b")) == len(conversations.messages("c"))
+    assert ["p1"] == conversations.messages("c")[3].additional_kwargs["evidence"]
+
+
 async def test_the_async_twins_do_the_same(conversations: Conversations) -> None:
     await asyncio.gather(*(conversations.aappend("c", f"q{n}", ANSWER) for n in range(5)))
     read = len(await conversations.amessages("c"))

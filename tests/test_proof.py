@@ -6,7 +6,7 @@ import pytest
 
 from assistant.knowledge.passages import Passage
 from assistant.proof import counts_alike, proven, worth_asking
-from assistant.relevance import relevant
+from assistant.relevance import relevant, threshold
 
 TEXT = (
     "You can return a product within 30 days after delivery. The product must be clean and in its box. "
@@ -20,7 +20,7 @@ async def shown(question: str, *pieces: str) -> list[str]:
         for piece in pieces:
             yield piece
 
-    return [text async for text in proven(stream(), question, relevant(question, PASSAGES))]
+    return [text async for text in proven(stream(), question, relevant(question, PASSAGES), bar=threshold(question))]
 
 
 RETURN = "Within how many days can I return a product?"
@@ -82,7 +82,7 @@ async def test_a_model_that_repeats_itself_is_stopped() -> None:
             yield piece
 
     assert ([], True) == (
-        [text async for text in proven(stream(), RETURN, relevant(RETURN, PASSAGES))],
+        [text async for text in proven(stream(), RETURN, relevant(RETURN, PASSAGES), bar=threshold(RETURN))],
         len(list(said)) > 90,
     )
 
@@ -108,4 +108,4 @@ def test_a_number_counts_what_it_counts_in_the_passage(said: str, expected: bool
 def test_a_question_the_passages_do_not_touch_is_not_worth_asking() -> None:
     asked = ["How loud is the impeller?", RETURN]
 
-    assert [False, True] == [worth_asking(question, relevant(question, PASSAGES)) for question in asked]
+    assert [False, True] == [worth_asking(relevant(question, PASSAGES), bar=threshold(question)) for question in asked]

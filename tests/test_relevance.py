@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from assistant.knowledge.passages import Passage
-from assistant.relevance import Relevant, excerpt, leading, relevant, top
+from assistant.relevance import Relevant, excerpt, leading, relevant, threshold, top
 
 
 def passage(text: str, title: str = "Manual") -> Passage:
@@ -22,7 +22,7 @@ CHINESE = passage("Zeta-9 水泵的保修期是三年，从购买之日算起。
 
 
 def quoted(question: str, *passages: Passage) -> list[str]:
-    return [sentence.quote for sentence in excerpt(question, relevant(question, passages))]
+    return [sentence.quote for sentence in excerpt(relevant(question, passages), bar=threshold(question))]
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
 
 
-def run(settings: Settings, paths: Sequence[str], *, sync: bool, as_json: bool) -> None:
-    """Ingest `paths` and print the report; exit code 1 where every document was refused."""
+def run(
+    settings: Settings, paths: Sequence[str], *, sync: bool, access: Sequence[str] | None = None, as_json: bool
+) -> None:
+    """Ingest `paths`, for those with the labels `access`, and print the report; exit code 1 where all were refused."""
     with terminal.reserved() as out:
         with Knowledge(settings) as knowledge, bar() as show:
-            report = knowledge.add(paths, sync=sync, progress=show)
+            report = knowledge.add(paths, sync=sync, access=access, progress=show)
         if as_json:
             terminal.write_json(out, report.to_dict())
         else:

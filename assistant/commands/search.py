@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assistant.commands import terminal
@@ -16,11 +18,13 @@ SHOWN = 400
 """Characters of a passage shown to a person; `--json` has the whole of it."""
 
 
-def run(settings: Settings, query: str, *, k: int | None, as_json: bool) -> None:
-    """Search and print the passages, best first."""
+def run(
+    settings: Settings, query: str, *, k: int | None, access: Sequence[str] = (), explain: bool = False, as_json: bool
+) -> None:
+    """Search what those with the labels `access` may see, and print the passages, best first."""
     with terminal.reserved() as out:
         with Knowledge(settings) as knowledge:
-            passages = knowledge.search(query, k=k)
+            passages = knowledge.search(query, k=k, access=access, explain=explain)
         if as_json:
             terminal.write_json(out, {"passages": [passage.to_dict() for passage in passages]})
             return
@@ -37,4 +41,5 @@ def describe(number: int, passage: Passage) -> str:
     text = textwrap.shorten(passage.text, SHOWN, placeholder=" …")
     text = text if len(text) > len(" …") else passage.text[:SHOWN]  # a script without spaces is one long word
     body = textwrap.indent(textwrap.fill(text, 100), "   ")
-    return f"{number}. {passage.title}{score}\n   {passage.source}{page}\n{body}"
+    reasons = f"\n   {json.dumps(dict(passage.explanation), ensure_ascii=False)}" if passage.explanation else ""
+    return f"{number}. {passage.title}{score}\n   {passage.source}{page}{reasons}\n{body}"

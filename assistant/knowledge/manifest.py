@@ -1,42 +1,58 @@
-"""The manifest: which source stands in the collection with which content, and which writes are not finished; SQLite.
+"""The manifest: which source stands in the indexes with which content, for whom, and which writes are not finished; SQLite.
 
-A *generation* is one content of one document. Its passage ids are computed, so that one row is enough to find them all.
-A generation stands in `unfinished` before its first passage is written and after it was replaced, until the last one is
-deleted: whatever instant the process dies at, every passage that should not be in the collection is named there.
+A *generation* is one content of one document for one audience. Its passage ids are computed, so that one row is enough
+to find them all. A generation stands in `unfinished` before its first passage is written and after it was replaced,
+until the last one is deleted: whatever instant the process dies at, every passage that should not be there is named.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from assistant.errors import ConfigurationError
+from assistant.knowledge.partitions import PUBLIC, partition_in
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 had no access lists: all of its documents are public."""
 TABLES = """
 CREATE TABLE IF NOT EXISTS documents (
     source TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, version TEXT NOT NULL, passages INTEGER NOT NULL,
     digest TEXT NOT NULL, size INTEGER, modified REAL, checked REAL NOT NULL,
-    title TEXT NOT NULL, media_type TEXT NOT NULL, metadata TEXT NOT NULL, added_at TEXT NOT NULL
+    title TEXT NOT NULL, media_type TEXT NOT NULL, metadata TEXT NOT NULL, added_at TEXT NOT NULL, access TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS documents_access ON documents (access);
 CREATE TABLE IF NOT EXISTS unfinished (
     document TEXT NOT NULL, version TEXT NOT NULL, passages INTEGER NOT NULL, PRIMARY KEY (document, version)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS partitions (
+    id TEXT PRIMARY KEY, access TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labels (
+    label TEXT NOT NULL, partition TEXT NOT NULL, PRIMARY KEY (label, partition)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 """
+REVISION = "SELECT CAST(value AS INTEGER) FROM about WHERE key = 'revision'"
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One content of one document, cut into `passages` pieces."""
+    """One content of one document for one audience, cut into `passages` pieces."""
 
     document: str
     version: str
     passages: int
+
+    @property
+    def partition(self) -> str:
+        """Where its passages are."""
+        return partition_in(self.version)
 
     def ids(self) -> list[str]:
         """The ids of its passages, in the order of the text."""
@@ -51,10 +67,10 @@ def generation_of(passage: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document as it stands in the collection.
+    """A document as it stands in the indexes.
 
     `digest` is of the source's bytes; `size` (bytes) and `modified` (seconds) are the source's when `checked`;
-    `metadata` is what the caller added, as JSON; `added_at` is ISO 8601.
+    `metadata` is what the caller added, as JSON; `added_at` is ISO 8601; `access` is its labels, sorted, as JSON.
     """
 
     source: str
@@ -69,10 +85,17 @@ class Entry:
     media_type: str
     metadata: str
     added_at: str
+    access: str = "[]"
 
     @property
     def generation(self) -> Generation:
+        """What stands there of it."""
         return Generation(self.id, self.version, self.passages)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Who may see it; none: everyone."""
+        return tuple(json.loads(self.access))
 
 
 def full(place: str) -> ConfigurationError:
@@ -106,11 +129,18 @@ class Manifest:
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA:
+        if self._version() > SCHEMA:
             raise ConfigurationError(f"the manifest {str(self.path)!r} is of a newer version: update the SDK")
-        self._db.executescript(TABLES)
-        self._db.execute(f"PRAGMA user_version={SCHEMA}")
+        if self._version() < SCHEMA:
+            with self._transaction() as db:
+                if self._version() == 1:  # asked again: another process may have been faster
+                    db.execute("ALTER TABLE documents ADD COLUMN access TEXT NOT NULL DEFAULT '[]'")
+                for statement in TABLES.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version={SCHEMA}")
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -140,8 +170,8 @@ class Manifest:
     def describe(self, collection: str) -> None:
         """Start anew, for the collection of this id."""
         with self._transaction() as db:
-            db.execute("DELETE FROM documents")
-            db.execute("DELETE FROM unfinished")
+            for table in ("documents", "unfinished", "partitions", "labels"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608  # constants of ours
             db.execute("INSERT OR REPLACE INTO about VALUES ('collection', ?)", (collection,))
 
     def get(self, source: str) -> Entry | None:
@@ -169,10 +199,46 @@ class Manifest:
         rows = self._rows("SELECT document, version, passages FROM unfinished ORDER BY document, version")
         return [Generation(*row) for row in rows]  # type: ignore[arg-type]  # as above
 
-    def begin(self, generations: Iterable[Generation]) -> None:
-        """Their passages are about to be written."""
+    def revision(self) -> int:
+        """Another number whenever a step of a commit was recorded."""
+        rows = self._rows(REVISION)
+        return int(str(rows[0][0])) if rows else 0
+
+    def visible(self, labels: Iterable[str]) -> dict[str, int]:
+        """The partitions that somebody with these labels may see, each with the revision of its content."""
+        asked = json.dumps(list(labels))
+        query = (
+            "SELECT DISTINCT id, revision FROM labels JOIN partitions ON id = partition "
+            "WHERE label IN (SELECT value FROM json_each(?)) ORDER BY id"
+        )
+        return {PUBLIC: 0} | {str(id): int(str(revision)) for id, revision in self._rows(query, asked)}
+
+    def share(self, partitions: Mapping[str, str]) -> None:
+        """Others changed passages in any partition; these hold new ones, each is given with its labels as JSON."""
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)", map(astuple, generations))
+            for partition, access in partitions.items():
+                self._name(db, partition, access)
+            _revise(db, [partition for (partition,) in db.execute("SELECT id FROM partitions").fetchall()])
+
+    def begin(self, entries: Iterable[Entry]) -> None:
+        """Their passages are about to be written."""
+        new = {entry.generation: entry.access for entry in entries}
+        with self._transaction() as db:
+            for partition, access in {(generation.partition, access) for generation, access in new.items()}:
+                self._name(db, partition, access)
+            db.executemany("INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)", map(astuple, new))
+            _revise(db, [generation.partition for generation in new])
+
+    def _name(self, db: sqlite3.Connection, partition: str, access: str) -> None:
+        """Two lists of one name, by a chance of 1 in 10^14, would see each other's documents."""
+        if partition == PUBLIC:
+            return
+        db.execute("INSERT OR IGNORE INTO partitions (id, access) VALUES (?, ?)", (partition, access))
+        (known,) = db.execute("SELECT access FROM partitions WHERE id = ?", (partition,)).fetchone()
+        if known != access:
+            raise ConfigurationError(f"the access lists {known} and {access} cannot be told apart: change a label")
+        pairs = [(label, partition) for label in json.loads(access)]
+        db.executemany("INSERT OR IGNORE INTO labels VALUES (?, ?)", pairs)
 
     def switch(self, entries: Sequence[Entry]) -> tuple[list[Generation], set[str]]:
         """Their passages are written: at one instant they are the documents, and what they replace is unfinished.
@@ -182,6 +248,7 @@ class Manifest:
         """
         with self._transaction() as db:
             old = [self._replace(db, entry) for entry in entries]
+            _revise(db, [entry.generation.partition for entry in [*entries, *filter(None, old)]])
         known = [entry for entry in old if entry]
         current = {entry.generation for entry in entries}
         return [e.generation for e in known if e.generation not in current], {entry.source for entry in known}
@@ -200,13 +267,23 @@ class Manifest:
             old = [entry for source in sources if (entry := self.get(source))]
             db.executemany("INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?)", [astuple(e.generation) for e in old])
             db.executemany("DELETE FROM documents WHERE source = ?", [(entry.source,) for entry in old])
+            _revise(db, [entry.generation.partition for entry in old])
         return [entry.generation for entry in old]
 
-    def finish(self, generations: Iterable[Generation]) -> None:
-        """Their passages are deleted."""
+    def finish(self, generations: Sequence[Generation]) -> None:
+        """Their passages are deleted; a partition that is empty now is forgotten."""
+        empty = (
+            "DELETE FROM partitions WHERE id = ? AND NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.access = "
+            "partitions.access) AND NOT EXISTS (SELECT 1 FROM unfinished WHERE version LIKE '%.' || partitions.id)"
+        )
         with self._transaction() as db:
             pairs = [(generation.document, generation.version) for generation in generations]
             db.executemany("DELETE FROM unfinished WHERE document = ? AND version = ?", pairs)
+            touched = {generation.partition for generation in generations}
+            _revise(db, touched)
+            for partition in touched:
+                if db.execute(empty, (partition,)).rowcount:
+                    db.execute("DELETE FROM labels WHERE partition = ?", (partition,))
 
     def touch(self, entries: Iterable[Entry]) -> None:
         """Their sources were looked at and the text is still the same: keep what tells so next time."""
@@ -218,3 +295,12 @@ class Manifest:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _revise(db: sqlite3.Connection, partitions: Iterable[str]) -> None:
+    """A step that changes what these partitions hold, and what is unfinished."""
+    db.execute(
+        "INSERT INTO about VALUES ('revision', '1') ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
+    change = f"UPDATE partitions SET revision = ({REVISION}) WHERE id = ?"  # noqa: S608  # constants of ours
+    db.executemany(change, [(partition,) for partition in set(partitions)])

@@ -7,8 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-OWN = frozenset({"source", "title", "start", "end", "page", "headings", "media_type", "score"})
-"""Keys that the SDK writes itself; all but `score` can be filtered by."""
+from assistant.knowledge.partitions import ALLOWED, LIST
+
+HIDDEN = frozenset({ALLOWED, LIST})
+"""Keys that say who may see a passage: no caller writes them, filters by them or reads them."""
+OWN = frozenset({"source", "title", "start", "end", "page", "headings", "media_type", "score"}) | HIDDEN
+"""Keys that the SDK writes itself; all but `score` and the hidden ones can be filtered by."""
 
 RESERVED = ("chroma:", "$", "#")
 """Starts of keys that Chroma keeps for itself."""
@@ -101,6 +105,8 @@ def _operands(key: str, value: Any) -> Any:
     if key not in ("$and", "$or"):
         if key.startswith("$"):  # Chroma's own check lets it pass, and its query then fails
             raise ValueError(f"filter operator {key!r} stands where a metadata key, $and or $or is expected")
+        if key in HIDDEN:
+            raise ValueError(f"filter key {key!r} belongs to the access lists: give the labels as access")
         return value
     if not isinstance(value, list) or not value or not all(isinstance(term, Mapping) and term for term in value):
         raise ValueError(f"filter operator {key!r} takes a list of filters, not {value!r}")

@@ -14,7 +14,10 @@ FIELDS = ("source", "title", "score", "start", "end", "page")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`text` is characters `start`..`end` of the document at `source`; `score` is the cosine similarity to the query."""
+    """`text` is characters `start`..`end` of the document at `source`; `score` (0 to 1) is how well it fits the query.
+
+    `explanation` says where the score comes from, where a search was asked to explain.
+    """
 
     id: str
     source: str
@@ -25,11 +28,13 @@ class Passage:
     end: int | None = None
     page: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    explanation: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form that `assistant search --json` prints."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "metadata"}
-        return {**plain, "metadata": dict(self.metadata)}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("metadata", "explanation")}
+        explained = {} if self.explanation is None else {"explanation": dict(self.explanation)}
+        return {**plain, "metadata": dict(self.metadata), **explained}
 
     def to_document(self) -> Document:
         """As LangChain knows it: the fields stand in the metadata."""

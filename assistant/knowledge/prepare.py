@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from assistant.errors import Unreadable
 from assistant.knowledge.given import Bundle
 from assistant.knowledge.load import Loaded, Reader, Refusal, Source
-from assistant.knowledge.manifest import Entry, Manifest
-from assistant.knowledge.metadata import flat
+from assistant.knowledge.manifest import Entry, Generation, Manifest
+from assistant.knowledge.metadata import HIDDEN, flat
+from assistant.knowledge.partitions import content_of, versioned
 from assistant.knowledge.split import Chunk, embedding_text, split
 
 if TYPE_CHECKING:
     from assistant.knowledge.embed import Embedder
+    from assistant.knowledge.store import Row, Vectors
 
 SETTLED = 2.0
 """Seconds: a file modified so shortly before it was looked at may change again under the same time stamp."""
@@ -41,19 +43,35 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document ready to be embedded and written: `texts` are stored, `inputs` embedded, one each a passage."""
+    """A document ready to be embedded and written: `texts` are stored, `inputs` embedded, one each a passage.
+
+    `vectors` (passages, dimension) are there where it was embedded before, for another audience. With `inherits`, who
+    may see it is decided by what stands when it is committed.
+    """
 
     entry: Entry
     texts: list[str]
     inputs: list[str]
     metadatas: list[dict[str, Any]]
+    vectors: Vectors | None = None
+    inherits: bool = False
+
+    def inherit(self, known: Entry | None) -> Prepared:
+        """With the audience of `known` where none was given: a document that was restricted meanwhile stays so."""
+        if not self.inherits or known is None or known.access == self.entry.access:
+            return self
+        return replace(self, entry=_for(self.entry, known.labels))
 
 
 Outcome = Prepared | Unchanged | Refusal
 
 
 class Preparer:
-    """Reads, splits and describes documents; `extra` is the caller's metadata for every one of them."""
+    """Reads, splits and describes documents.
+
+    `extra` is the caller's metadata for every one of them, `access` their labels (None: those that they have), and
+    `stored` gives the passages of a generation with their vectors, by id.
+    """
 
     def __init__(
         self,
@@ -64,6 +82,8 @@ class Preparer:
         chunk_tokens: int,
         max_bytes: int,
         extra: Mapping[str, Any],
+        access: tuple[str, ...] | None,
+        stored: Callable[[Generation], Mapping[str, tuple[Row, Vectors]]],
     ) -> None:
         self._manifest = manifest
         self._reader = reader
@@ -72,6 +92,8 @@ class Preparer:
         self._max_bytes = max_bytes
         self._extra = extra
         self._extra_json = json.dumps(extra, sort_keys=True)
+        self._access = access
+        self._stored = stored
 
     def prepare(self, item: Source | Bundle) -> Outcome:
         """What becomes of one source; a refusal leaves what is known of it as it is."""
@@ -79,22 +101,22 @@ class Preparer:
             return self._source(item)
         known = self._manifest.get(item.source)
         digest = item.digest()
-        if known and known.digest == digest and known.metadata == self._extra_json:
-            return Unchanged(item.source)
+        if known and known.digest == digest and known.metadata == self._extra_json and (kept := self._kept(known)):
+            return kept
         pieces = list(self._bundle_pieces(item))
         source = Source(item.source, item.size(), None)
         return self._prepared(source, digest, time.time(), item.title, "text/plain", pieces, known)
 
     def _source(self, source: Source) -> Outcome:
         known = self._manifest.get(source.uri)
-        if known and known.metadata != self._extra_json:
-            known = None  # described anew: everything is written again
-        if known and _looks_the_same(known, source):
-            return Unchanged(source.uri)
+        described = known is not None and known.metadata == self._extra_json  # else everything is written again
+        if known and described and _looks_the_same(known, source) and (kept := self._kept(known)):
+            return kept
         checked = time.time()
         digest = "" if (source.size or 0) > self._max_bytes else _digest(source)
-        if known and digest == known.digest:
-            return _still(known, source, digest, checked)
+        same = known if known and described and digest == known.digest else None
+        if same and (kept := self._kept(same, _seen(same, source, digest, checked))):
+            return kept
         try:
             loaded = self._reader.load(source)
         except Unreadable as error:
@@ -129,13 +151,14 @@ class Preparer:
         inputs = [self._input(title, chunk) for chunk, _ in pieces]
         own = {"source": source.uri, "title": title, "media_type": media_type}
         metadatas = [{**theirs, **self._extra, **own, **_place(chunk)} for chunk, theirs in pieces]
-        version = _version(inputs, metadatas)
-        if known and known.version == version:
-            return _still(known, source, digest, checked)
+        content = _content(inputs, metadatas)
+        same = known if known and content_of(known.version) == content else None
+        if same and (kept := self._kept(same, _seen(same, source, digest, checked))):
+            return kept
         entry = Entry(
             source=source.uri,
             id=document_id(source.uri),
-            version=version,
+            version=content,
             passages=len(pieces),
             digest=digest,
             size=source.size,
@@ -146,7 +169,26 @@ class Preparer:
             metadata=self._extra_json,
             added_at=datetime.now(UTC).isoformat(),
         )
-        return Prepared(entry, [chunk.text for chunk, _ in pieces], inputs, metadatas)
+        entry = _for(entry, self._audience(known))
+        return Prepared(entry, [chunk.text for chunk, _ in pieces], inputs, metadatas, inherits=self._access is None)
+
+    def _audience(self, known: Entry | None) -> tuple[str, ...]:
+        if self._access is not None:
+            return self._access
+        return known.labels if known else ()
+
+    def _kept(self, known: Entry, seen: Entry | None = None) -> Outcome | None:
+        """What becomes of a document whose text is the same; None where it must be embedded again.
+
+        `seen` is its entry where another look at its source told so.
+        """
+        if (access := self._audience(known)) == known.labels:
+            return Unchanged(known.source, seen)
+        stored = self._stored(known.generation)
+        ids = known.generation.ids()
+        if stored.keys() != set(ids):
+            return None  # another thread is replacing it
+        return _moved(_for(seen or known, access), [stored[id] for id in ids], self._embedder)
 
     def _input(self, title: str, chunk: Chunk) -> str:
         embedder = self._embedder
@@ -158,9 +200,32 @@ def document_id(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:20]
 
 
-def _still(known: Entry, source: Source, digest: str, checked: float) -> Unchanged:
-    seen = replace(known, digest=digest, size=source.size, modified=source.modified, checked=checked)
-    return Unchanged(source.uri, seen)
+def embedded_text(text: str, metadata: Mapping[str, Any], embedder: Embedder) -> str:
+    """What was embedded for a passage that is stored as `text` with `metadata`."""
+    chunk = Chunk(text, 0, len(text), None, tuple(metadata.get("headings") or ()))
+    title = str(metadata.get("title") or "")
+    return embedding_text(chunk, title, max_tokens=embedder.max_tokens, count=embedder.count)
+
+
+def _moved(entry: Entry, passages: Sequence[tuple[Row, Vectors]], embedder: Embedder) -> Prepared:
+    """The same content for another audience."""
+    import numpy as np
+
+    rows = [row for row, _ in passages]
+    metadatas = [{key: value for key, value in row.metadata.items() if key not in HIDDEN} for row in rows]
+    inputs = [embedded_text(row.text, metadata, embedder) for row, metadata in zip(rows, metadatas, strict=True)]
+    vectors = np.stack([vector for _, vector in passages])
+    return Prepared(entry, [row.text for row in rows], inputs, metadatas, vectors)
+
+
+def _for(entry: Entry, access: tuple[str, ...]) -> Entry:
+    """The entry with another audience."""
+    version = versioned(content_of(entry.version), access)
+    return replace(entry, version=version, access=json.dumps(access))
+
+
+def _seen(known: Entry, source: Source, digest: str, checked: float) -> Entry:
+    return replace(known, digest=digest, size=source.size, modified=source.modified, checked=checked)
 
 
 def _looks_the_same(known: Entry, source: Source) -> bool:
@@ -190,7 +255,7 @@ def _place(chunk: Chunk) -> dict[str, Any]:
     return place
 
 
-def _version(inputs: list[str], metadatas: list[dict[str, Any]]) -> str:
+def _content(inputs: list[str], metadatas: list[dict[str, Any]]) -> str:
     """Names one content of a document: everything that is embedded and stored."""
     digest = hashlib.sha256(b"[[")  # piece by piece the same as of the whole as JSON, which may be large
     for end, pieces in ((b"], [", inputs), (b"]]", metadatas)):

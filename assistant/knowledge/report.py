@@ -27,7 +27,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
-    """One document of the knowledge; `size` in bytes, `passages` their number, `added_at` when this content came in."""
+    """One document of the knowledge; `size` in bytes, `passages` their number, `added_at` when this content came in.
+
+    `access` are the labels of those who may see it, sorted; none: everyone.
+    """
 
     id: str
     source: str
@@ -36,10 +39,11 @@ class DocumentInfo:
     passages: int
     size: int | None
     added_at: datetime
+    access: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form of the HTTP interface; `added_at` as ISO 8601."""
-        return {**asdict(self), "added_at": self.added_at.isoformat()}
+        return {**asdict(self), "added_at": self.added_at.isoformat(), "access": list(self.access)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urldefrag
 
@@ -16,6 +16,7 @@ from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
 from starlette.datastructures import UploadFile
 
+from assistant.knowledge.partitions import MAX_HELD, MAX_LABELS, granted, labels
 from assistant.server.parts import Parts, PartsOf
 from assistant.server.problems import BadRequest, Problem, bad_request_for
 from assistant.server.uploads import Uploads, clean_name
@@ -32,6 +33,9 @@ MAX_METADATA = 8000
 """Characters of a document's metadata as JSON: every passage keeps all of it."""
 
 
+WHO_MAY_SEE = "labels of who may see it, from callers with an API key; unset: everyone, or who may see it already"
+
+
 class NewDocument(BaseModel):
     """A text, or the address of a page or file to fetch."""
 
@@ -44,6 +48,7 @@ class NewDocument(BaseModel):
         None, max_length=MAX_NAME, description="names `text`: sent again, it replaces; unset: from its content"
     )
     metadata: dict[str, Scalar] = Field(default_factory=dict, description="kept with every passage")
+    access: list[str] | None = Field(None, description=WHO_MAY_SEE)
 
     @model_validator(mode="after")
     def _one_of(self) -> NewDocument:
@@ -62,6 +67,11 @@ class Search(BaseModel):
     query: str = Field(min_length=1)
     k: int | None = Field(None, ge=1, le=50)
     filter: dict[str, Any] | None = None
+    access: list[str] = Field(
+        default_factory=list,
+        description="labels of who asks, for callers with an API key: also documents with one of them are searched",
+    )
+    explain: bool = Field(False, description="say what each score is made of")
 
 
 BODY = {
@@ -75,6 +85,7 @@ BODY = {
                     "properties": {
                         "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
                         "metadata": {"type": "string", "description": "JSON object kept with every passage"},
+                        "access": {"type": "array", "items": {"type": "string"}, "description": WHO_MAY_SEE},
                     },
                 }
             },
@@ -87,16 +98,18 @@ BODY = {
 async def add(request: Request, parts: PartsOf) -> Response:
     """Add files (multipart, any number), a text or a URL; answers when they can be searched.
 
-    A file or source that is sent again replaces its earlier version. 422 when everything was refused.
+    A file or source that is sent again replaces its earlier version, whoever may see that one: names are those of the
+    whole knowledge. 422 when everything was refused.
     """
     knowledge = knowledge_of(parts)
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _add_files(request, parts, knowledge)
     document = await _parse(request)
+    access = _access(parts, document.access)
     source = urldefrag(str(document.url)).url if document.url else document.source or _content_name(document.text or "")
     item = source if document.url else _document(document, source)
     with bad_request_for(ValueError, param="metadata"):
-        report = await knowledge.aadd([item], metadata=document.metadata or None)
+        report = await knowledge.aadd([item], metadata=document.metadata or None, access=access)
     return await _answer(knowledge, report, [source])
 
 
@@ -131,8 +144,9 @@ async def search(body: Search, parts: PartsOf) -> dict[str, Any]:
         raise BadRequest(f"the query has {len(body.query)} characters, {limit} are allowed", param="query")
     if not body.query.strip():
         raise BadRequest("the query is empty", param="query")
+    knowledge, held = knowledge_of(parts), _held(parts, body.access)
     with bad_request_for(ValueError, param="filter"):
-        found = await knowledge_of(parts).asearch(body.query, body.k, filter=body.filter)
+        found = await knowledge.asearch(body.query, body.k, filter=body.filter, access=held, explain=body.explain)
     return {"passages": [passage.to_dict() for passage in found]}
 
 
@@ -150,20 +164,26 @@ def knowledge_of(parts: Parts) -> Knowledge:
 
 
 async def _add_files(request: Request, parts: Parts, knowledge: Knowledge) -> Response:
-    async with request.form(max_files=1000, max_fields=10) as form:
+    async with request.form(max_files=1000, max_fields=10 + MAX_LABELS) as form:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         metadata = _metadata(form.get("metadata"))
+        access = _access(parts, [str(label) for label in form.getlist("access")] or None)
         names = [clean_name(file.filename or "") for file in files]
         if not names:
             raise BadRequest("the form has no file", param="file")
         if len(set(names)) < len(names):
             raise BadRequest(f"two files have the same name: {sorted(names)}", param="file")
         async with parts.uploading:  # a name is written, added and settled by one request at a time
-            return await _keep(_uploads(parts), files, knowledge, metadata)
+            return await _keep(_uploads(parts), files, knowledge, metadata=metadata, access=access)
 
 
 async def _keep(
-    uploads: Uploads, files: list[UploadFile], knowledge: Knowledge, metadata: Mapping[str, Scalar] | None
+    uploads: Uploads,
+    files: list[UploadFile],
+    knowledge: Knowledge,
+    *,
+    metadata: Mapping[str, Scalar] | None,
+    access: Sequence[str] | None,
 ) -> Response:
     paths = []
     refused = None
@@ -171,7 +191,7 @@ async def _keep(
         for file in files:
             paths.append(await asyncio.to_thread(uploads.put, file.filename or "", file.file))
         with bad_request_for(ValueError, param="metadata"):
-            report = await knowledge.aadd(paths, metadata=metadata)
+            report = await knowledge.aadd(paths, metadata=metadata, access=access)
         refused = {refusal.source for refusal in report.refused}
     finally:
         turned_down = [path for path in paths if refused is None or path.as_posix() in refused]
@@ -195,6 +215,29 @@ async def _parse(request: Request) -> NewDocument:
         return NewDocument.model_validate_json(await request.body())
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
+
+
+def _access(parts: Parts, given: list[str] | None) -> Sequence[str] | None:
+    """Who may see what is added."""
+    if given is not None:
+        _ask_for_key(parts)
+    with bad_request_for(ValueError, param="access"):
+        return granted(given)
+
+
+def _held(parts: Parts, given: list[str]) -> Sequence[str]:
+    """The labels of who asks."""
+    if given:
+        _ask_for_key(parts)
+    with bad_request_for(ValueError, param="access"):
+        return labels(given, most=MAX_HELD)
+
+
+def _ask_for_key(parts: Parts) -> None:
+    """With keys, the guard lets nobody in without one; without keys, anybody here could name any label."""
+    if not parts.settings.server.api_keys:
+        message = "access is honoured only of callers with an API key: set server.api_keys, and send one"
+        raise BadRequest(message, param="access", code="access_needs_api_key", status=403)
 
 
 def _metadata(field: Any) -> dict[str, Scalar] | None:

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from sse_starlette import EventSourceResponse
 
 from assistant.answers import Answer, Citation, Done, TextDelta, Usage
+from assistant.server.access import of_caller
 from assistant.server.openai_schema import ChatRequest
 from assistant.server.parts import DRAIN_SECONDS, Parts, PartsOf
 from assistant.server.problems import BadRequest, report
@@ -47,7 +48,7 @@ async def model(name: str, parts: PartsOf) -> dict[str, Any]:
 
 async def complete(body: ChatRequest, request: Request, parts: Parts) -> Response:
     """Answer `body`; a client that goes away ends the generation."""
-    ask = body.to_ask()
+    ask = replace(body.to_ask(), access=of_caller(parts, body.access))
     reply = Reply(parts.model, body.token_limit or parts.settings.chat.max_tokens)
     turn = parts.turns.begin(ask)
     try:

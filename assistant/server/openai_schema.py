@@ -70,6 +70,10 @@ class ChatRequest(BaseModel):
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     user: str | None = None
+    access: list[str] = Field(
+        default_factory=list,
+        description="not of OpenAI: labels of who asks, for callers with an API key; also documents with one are used",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assistant.server.access import of_caller
 from assistant.server.openai_api import complete
 from assistant.server.openai_schema import ChatRequest
 from assistant.server.parts import Parts, PartsOf
@@ -30,6 +31,7 @@ class Question(BaseModel):
 
     question: str
     conversation: str | None = Field(None, min_length=1, max_length=500)
+    access: list[str] = Field(default_factory=list, description="labels of who asks, for callers with an API key")
 
 
 BODY = {
@@ -57,7 +59,7 @@ async def ping(parts: PartsOf) -> Response:
 
 @router.post("/invocations", openapi_extra=BODY)
 async def invocations(request: Request, parts: PartsOf) -> Response:
-    """The body of `/v1/chat/completions`, or `{"question", "conversation"?}`, which is answered like `ask --json`."""
+    """The body of `/v1/chat/completions`, or `{"question", "conversation"?, "access"?}`, which is answered like `ask --json`."""
     try:
         body = await request.json()
     except (ValueError, RecursionError) as error:
@@ -74,7 +76,8 @@ async def invocations(request: Request, parts: PartsOf) -> Response:
 
 async def _ask(body: Question, request: Request, parts: Parts) -> Response:
     history: dict[str, Any] = {} if body.conversation else {"history": []}
-    turn = parts.turns.begin(Ask(body.question, body.conversation, **history))
+    held = of_caller(parts, body.access)
+    turn = parts.turns.begin(Ask(body.question, body.conversation, access=held, **history))
     try:
         answer = await while_connected(request, turn.answer())
     finally:

@@ -31,6 +31,7 @@ class Ask:
     conversation: str | None = None
     history: Sequence[BaseMessage] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    access: Sequence[str] = ()
 
 
 class Turn:
@@ -117,6 +118,7 @@ class Turns:
         if len(self._running) >= self._limit:
             raise RateLimited(f"{self._limit} answers are being generated, the most allowed at once", retry_after=1)
         given: dict[str, Any] = {"conversation": ask.conversation, "history": ask.history, "options": ask.options}
+        given["access"] = ask.access
         turn = Turn(assistant.astream(ask.question, **given), meters=self._meters)
         self._running.add(turn.task)
         turn.task.add_done_callback(self._running.discard)

@@ -1,7 +1,7 @@
 """A process that ingests in child processes and kills them: `python ingest_kills.py JOB`, a JSON file; used by test_crash.
 
 Forked before Chroma is opened, a child starts in milliseconds. Each run starts from a copy of the job's base folder, is
-killed at a point, and is repeated to its end; what then stands in the collection is written beside the job.
+killed at a point, and is repeated to its end; what then stands in both indexes is written beside the job.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from assistant.knowledge import Knowledge
 from assistant.settings import Settings
 
 CHUNK_TOKENS = 32
+BEFORE, AFTER = "tenant:a", "tenant:b"
+"""Who may see the folder `private` in the first version of the documents, and in the second."""
+TERMS = ["document", "says", "version", *map(str, range(100))]
 
 
 def settings(data_dir: Path) -> Settings:
@@ -30,23 +33,50 @@ def settings(data_dir: Path) -> Settings:
 
 
 def contents(knowledge: Knowledge) -> dict[str, Any]:
-    """Everything in the collection and in the manifest, and which documents a search does not find."""
-    store = knowledge.vector_store.get(include=["documents", "metadatas", "embeddings"])
-    vectors = [hashlib.sha256(vector.tobytes()).hexdigest() for vector in store["embeddings"]]
-    passages = sorted(zip(store["ids"], store["documents"], vectors, store["metadatas"], strict=True))
-    firsts = {metadata["source"]: text for _, text, _, metadata in passages if metadata["start"] == 0}
-    lost = [s for s, text in firsts.items() if s not in {p.source for p in knowledge.search(text, 5)}]
-    documents = [(d.id, d.source, d.title, d.passages) for d in knowledge.documents()]
-    return {"passages": passages, "documents": documents, "lost": lost}
+    """Everything in both indexes and in the manifest, and which documents a search does not find."""
+    passages = sorted(stored(knowledge))
+    firsts = {metadata["source"]: text for *_, text, _, metadata in passages if metadata["start"] == 0}
+    asked = list(firsts.items())[::4]
+    lost = [s for s, text in asked if s not in {p.source for p in knowledge.search(text, 5, access=[AFTER])}]
+    documents = [(d.id, d.source, d.title, d.passages, d.access) for d in knowledge.documents()]
+    return {"passages": passages, "documents": documents, "lost": lost, "lexicon": worded(knowledge)}
+
+
+def stored(knowledge: Knowledge) -> Iterator[tuple[Any, ...]]:
+    """Every passage in Chroma: collection, id, text, digest of its vector, metadata."""
+    for store in knowledge._parts.index.stores:
+        for row, vector in store.whole(list(store.ids())).values():
+            yield store.name, row.id, row.text, hashlib.sha256(vector.tobytes()).hexdigest(), row.metadata
+
+
+def worded(knowledge: Knowledge) -> dict[str, Any]:
+    """How many passages the lexical index holds, and of each partition which ones hold which term."""
+    lexicon, manifest = knowledge._parts.lexicon, knowledge._parts.manifest
+    found: dict[str, Any] = {"count": lexicon.count()}
+    for partition in manifest.visible([BEFORE, AFTER]):
+        for term in TERMS:
+            hits = lexicon.search({term: 1.0}, 10_000, partitions=[partition])
+            found[f"{partition} {term}"] = sorted(id for id, _ in hits)
+    return found
 
 
 def mixed(knowledge: Knowledge) -> list[str]:
-    """Sources of which two versions answer, one answers that is unknown, or a part is missing."""
-    shown = {(passage.source, passage.id.rpartition("-")[0]) for passage in knowledge.search("document", 1000)}
-    stored = Counter(metadata["source"] for metadata in knowledge.vector_store.get(include=["metadatas"])["metadatas"])
-    known = {document.source: document.passages for document in knowledge.documents()}
-    answering = Counter(source for source, _ in shown)
-    return [s for s in {*known, *answering, *stored} if (known.get(s), 1) != (stored[s], answering[s])]
+    """Sources of which two versions answer, one answers that is unknown, to others than it is for, or in part."""
+    kept = Counter(metadata["source"] for *_, metadata in stored(knowledge))
+    known = {document.source: document for document in knowledge.documents()}
+    wrong = set(known.keys() ^ kept.keys()) | {s for s, d in known.items() if d.passages != kept[s]}
+    for held in ([], [BEFORE], [AFTER], [BEFORE, AFTER]):
+        shown = {(p.source, p.id.rpartition("-")[0]) for p in knowledge.search("document", 1000, access=held)}
+        answering = Counter(source for source, _ in shown)
+        meant = {s for s, d in known.items() if not d.access or {*d.access} & {*held}}
+        wrong |= answering.keys() ^ meant | {source for source, versions in answering.items() if versions > 1}
+    return sorted(wrong)
+
+
+def sync(knowledge: Knowledge, docs: Path, *, private: str) -> None:
+    """Bring in the documents that everyone may see, and those that only `private` may."""
+    knowledge.add(docs / "public", sync=True)
+    knowledge.add(docs / "private", sync=True, access=[private])
 
 
 def ingest(data_dir: Path, docs: Path, *, die_at: int | None = None) -> None:
@@ -58,14 +88,14 @@ def ingest(data_dir: Path, docs: Path, *, die_at: int | None = None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with Knowledge(settings(data_dir), step=step) as knowledge:
-        knowledge.add(docs, sync=True)
+        sync(knowledge, docs, private=AFTER)
 
 
 def finish(data_dir: Path, docs: Path, result: Path) -> None:
     """Open what a killed process left, look at it, ingest again to the end, and write down what is there."""
     with Knowledge(settings(data_dir)) as knowledge:
         left = mixed(knowledge)
-        knowledge.add(docs, sync=True)
+        sync(knowledge, docs, private=AFTER)
         result.write_text(json.dumps({**contents(knowledge), "mixed": [*left, *mixed(knowledge)]}))
 
 

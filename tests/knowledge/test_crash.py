@@ -7,36 +7,43 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ingest_kills import AFTER, BEFORE, sync
 from langchain_core.documents import Document
 
 from assistant.errors import ConfigurationError
 from assistant.knowledge import Knowledge
 from assistant.settings import Settings
 
-STEPS = range(17)
-PARTS = [round(0.15 + 0.85 * part, 3) for part in random.Random(3).sample([n / 100 for n in range(100)], 15)]
+STEPS = range(36)
+PARTS = [round(0.15 + 0.85 * part, 3) for part in random.Random(3).sample([n / 100 for n in range(100)], 10)]
 SCRIPT = Path(__file__).with_name("ingest_kills.py")
 
 
 def text(number: int, version: int) -> str:
-    lines = [f"Document {number} says in line {line} that version {version} counts {line * 7}." for line in range(12)]
+    lines = [f"Document {number} says in line {line} that version {version} counts {line * 7}." for line in range(6)]
     return f"# Document {number}\n\n" + "\n\n".join(lines)
 
 
 def fill(docs: Path, *, version: int) -> None:
-    """Sixty documents in each version: 20 stay, 30 change, 10 are there in the first or in the second only."""
-    docs.mkdir(exist_ok=True)
-    for path in docs.iterdir():
-        path.unlink()
+    """Sixty documents in each version: 20 stay, 30 change, 10 are there in the first or in the second only.
+
+    A third of them is private.
+    """
+    for folder in ("public", "private"):
+        (docs / folder).mkdir(exist_ok=True, parents=True)
+        for path in (docs / folder).iterdir():
+            path.unlink()
     for number in range(70):
         if number >= 60 if version == 1 else number < 10:
             continue
-        (docs / f"{number}.md").write_text(text(number, 1 if number < 30 else version))
+        folder = "public" if number % 3 else "private"
+        (docs / folder / f"{number}.md").write_text(text(number, 1 if number < 30 else version))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     fill(docs, version=1)
     known = {"embedding_model": "assistant.testing.words:WordEmbeddings", "chunk_tokens": 32}
     with Knowledge(Settings(data_dir=folder / "base", knowledge=known)) as knowledge:
-        knowledge.add(docs)
+        sync(knowledge, docs, private=BEFORE)
     fill(docs, version=2)
     job = {"steps": list(STEPS), "parts": PARTS}
     job |= {"base": str(folder / "base"), "docs": str(docs), "work": str(folder / "work")}
@@ -65,25 +72,42 @@ def test_a_killed_ingest_resumes_to_what_an_uninterrupted_one_gives(results: dic
     assert [] == found["lost"]
     assert expected["documents"] == found["documents"]
     assert expected["passages"] == found["passages"]
+    assert expected["lexicon"] == found["lexicon"]
 
 
 def test_the_uninterrupted_ingest_is_what_the_documents_say(results: dict[str, Any]) -> None:
     expected = results["uninterrupted"]
 
     assert 60 == len(expected["documents"])
-    assert len(expected["passages"]) == sum(passages for *_, passages in expected["documents"])
-    assert len(expected["passages"]) == len({id for id, *_ in expected["passages"]})
-    assert not [text for _, text, _, metadata in expected["passages"] if "Document 0 " in text]
+    assert len(expected["passages"]) == sum(passages for *_, passages, _ in expected["documents"])
+    assert len(expected["passages"]) == len({id for _, id, *_ in expected["passages"]})
+    assert not [text for _, _, text, *_ in expected["passages"] if "Document 0 " in text]
+    assert {(): 40, (AFTER,): 20} == Counter(tuple(access) for *_, access in expected["documents"])
+    assert {"knowledge", "knowledge--private"} == {collection for collection, *_ in expected["passages"]}
+
+
+def test_the_lexical_index_holds_the_passages_of_chroma_by_their_words(results: dict[str, Any]) -> None:
+    expected = results["uninterrupted"]
+    ids = {partition: found for partition, found in expected["lexicon"].items() if partition.endswith(" document")}
+
+    assert len(expected["passages"]) == expected["lexicon"]["count"]
+    assert sorted(id for _, id, *_ in expected["passages"]) == sorted(id for found in ids.values() for id in found)
+    for partition in (key.partition(" ")[0] for key in ids):
+        holding = [
+            id for _, id, text, *_ in expected["passages"] if id in ids[f"{partition} document"] and "35" in text
+        ]
+        assert holding
+        assert set(holding) <= set(expected["lexicon"][f"{partition} 35"])
 
 
 def test_the_kills_happened_while_it_worked(results: dict[str, Any]) -> None:
     killed = results["killed"]
 
-    assert 14 <= sum(killed[f"step {step}"] for step in STEPS)
-    assert 10 <= sum(killed[f"part {part}"] for part in PARTS)
+    assert 32 <= sum(killed[f"step {step}"] for step in STEPS)
+    assert 6 <= sum(killed[f"part {part}"] for part in PARTS)
 
 
-@pytest.mark.parametrize("at", ["begun", "written", "switched", "deleted"])
+@pytest.mark.parametrize("at", ["begun", "written", "indexed", "switched", "deleted", "unindexed"])
 def test_an_error_at_any_step_is_repaired_by_the_next_call(tmp_path: Path, at: str) -> None:
     failing = [at]
 
@@ -101,15 +125,15 @@ def test_an_error_at_any_step_is_repaired_by_the_next_call(tmp_path: Path, at: s
         with pytest.raises(KeyboardInterrupt):
             knowledge.add(Document("A new book.", metadata=book))
 
-        now = "An old book." if at in ("begun", "written") else "A new book."
+        now = "An old book." if at in ("begun", "written", "indexed") else "A new book."
         assert [now] == [passage.text for passage in knowledge.search("book", 10)]
 
         knowledge.add(Document("A new book.", metadata=book))
         assert ["A new book."] == [passage.text for passage in knowledge.search("book", 10)]
-        assert 1 == len(knowledge.vector_store.get()["ids"])
+        assert (1, 1) == (len(knowledge.vector_store.get()["ids"]), knowledge._parts.lexicon.count())
 
 
-@pytest.mark.parametrize("at", ["forgotten", "deleted"])
+@pytest.mark.parametrize("at", ["forgotten", "deleted", "unindexed"])
 def test_a_removal_that_is_interrupted_is_a_removal(tmp_path: Path, at: str) -> None:
     def step(name: str) -> None:
         if name == at:
@@ -124,6 +148,7 @@ def test_a_removal_that_is_interrupted_is_a_removal(tmp_path: Path, at: str) -> 
 
     with Knowledge(Settings(data_dir=tmp_path, knowledge=known)) as knowledge:
         assert [] == knowledge.vector_store.get()["ids"]
+        assert 0 == knowledge._parts.lexicon.count()
 
 
 @pytest.fixture

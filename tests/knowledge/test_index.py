@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from langchain_core.documents import Document
 
 from assistant.errors import ConfigurationError, EngineUnavailable
 from assistant.knowledge import Knowledge
@@ -62,9 +63,9 @@ def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def test_the_nearest_passages_come_first_with_their_cosine(index: Index) -> None:
     vectors = np.array([[1, 0, 0, 0], [3, 4, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0]], np.float32)
-    index.upsert(list("abcd"), TEXTS, vectors, [{"number": number} for number in range(4)])
+    index.public.upsert(list("abcd"), TEXTS, vectors, [{"number": number} for number in range(4)])
 
-    hits = index.query([2.0, 0, 0, 0], 10, where=None)
+    hits = index.query([2.0, 0, 0, 0], 10, where=None, partitions={"public": 0})
 
     assert ["a", "b", "c", "d"] == [hit.id for hit in hits]
     assert [1, 0.6, 0, -1] == pytest.approx([hit.score for hit in hits], abs=1e-6)
@@ -72,19 +73,19 @@ def test_the_nearest_passages_come_first_with_their_cosine(index: Index) -> None
 
 
 def test_equally_near_passages_are_ordered_by_id(index: Index) -> None:
-    index.upsert(list("cab"), TEXTS[:3], np.ones((3, 4), np.float32), [{"n": 1}] * 3)
+    index.public.upsert(list("cab"), TEXTS[:3], np.ones((3, 4), np.float32), [{"n": 1}] * 3)
 
-    assert ["a", "b", "c"] == [hit.id for hit in index.query([1.0, 1, 1, 1], 3, where=None)]
+    assert ["a", "b", "c"] == [hit.id for hit in index.query([1.0, 1, 1, 1], 3, where=None, partitions={"public": 0})]
 
 
 def test_more_passages_than_chroma_takes_at_once_are_written_listed_and_deleted(index: Index) -> None:
     number = index.client.get_max_batch_size() + 10
     ids = [f"id{n}" for n in range(number)]
-    index.upsert(ids, ids, np.ones((number, 4), np.float32), [{"n": 1}] * number)
+    index.public.upsert(ids, ids, np.ones((number, 4), np.float32), [{"n": 1}] * number)
 
-    assert (number, set(ids)) == (index.count(), set(index.ids()))
+    assert (number, set(ids)) == (index.count(), set(index.public.ids()))
 
-    index.delete([*ids, "never there"])
+    index.public.delete([*ids, "never there"])
     assert 0 == index.count()
 
 
@@ -125,7 +126,7 @@ def test_a_broken_folder_is_refused_by_its_name(tmp_path: Path) -> None:
 def test_the_collection_is_there_again_after_closing(tmp_path: Path) -> None:
     for _ in range(2):
         index = Index(tmp_path / "chroma", "test", identity=IDENTITY)
-        index.upsert(["a"], ["text"], np.ones((1, 4), np.float32), [{"n": 1}])
+        index.public.upsert(["a"], ["text"], np.ones((1, 4), np.float32), [{"n": 1}])
         index.close()
 
     index = Index(tmp_path / "chroma", "test", identity=IDENTITY)
@@ -179,6 +180,55 @@ def test_a_second_machine_searches_the_server_and_deletes_nothing_there(tmp_path
             assert [] == second.documents()
 
         assert "A note on apples." == first.search("apples")[0].text
+
+
+def appears(knowledge: Knowledge, query: str, access: list[str]) -> str:
+    """The best passage, once the words of one are noticed; the test's time limit ends the waiting."""
+    while not knowledge._parts.lexicon.search({query: 1.0}, 1, partitions=None):
+        knowledge.search(query, access=access)
+        time.sleep(0.1)
+    return knowledge.search(query, 1, access=access)[0].text
+
+
+def test_what_others_change_on_a_server_is_found_by_its_words_and_by_whom_it_is_for(
+    tmp_path: Path, server: str
+) -> None:
+    other = {"url": server, "collection": "followed"}
+    with Knowledge(settings(tmp_path / "first", **other)) as first:
+        first.add(Document("A note on apples.", metadata={"source": "one"}))
+        first.add(Document("A note on pears.", metadata={"source": "two"}), access=["tenant:a"])
+
+        with Knowledge(settings(tmp_path / "second", **other)) as second:
+            assert 2 == second._parts.lexicon.count()
+            assert ["A note on pears."] == [p.text for p in second.search("pears", 1, access=["tenant:a"])]
+            assert {"A note on apples."} == {p.text for p in second.search("pears", 5)}
+
+            first.add(Document("A note on medlars.", metadata={"source": "one"}))
+            first.add(Document("A note on quinces.", metadata={"source": "two"}), access=["tenant:b"])
+            assert "A note on quinces." == appears(second, "quinces", ["tenant:b"])
+            assert "A note on medlars." == appears(second, "medlars", [])
+            assert first._parts.lexicon.ids() == second._parts.lexicon.ids()
+            assert {"A note on medlars."} == {p.text for p in second.search("note", 5, access=["tenant:a"])}
+
+            first.remove("two")
+            assert {"A note on medlars."} == {p.text for p in second.search("note", 5, access=["tenant:b"])}
+
+
+def test_processes_that_share_a_folder_and_a_server_have_a_lexical_index_each(tmp_path: Path, server: str) -> None:
+    script = (
+        "import sys; from pathlib import Path; from assistant.knowledge import Knowledge;"
+        "from assistant.settings import Settings; from langchain_core.documents import Document;"
+        f"s = Settings(data_dir=Path({str(tmp_path)!r}), knowledge=dict(embedding_model={WORDS!r}, "
+        f"url={server!r}, collection='each'));"
+        "k = Knowledge(s); k.add(Document('A note on pears.', metadata=dict(source='p')), access=['tenant:a']); k.close()"
+    )
+    with Knowledge(settings(tmp_path, url=server, collection="each")) as knowledge:
+        knowledge.add(Document("A note on apples.", metadata={"source": "a"}))
+        assert 0 == subprocess.run([sys.executable, "-c", script], check=False).returncode
+
+        assert "A note on pears." == appears(knowledge, "pears", ["tenant:a"])
+        assert {"A note on apples."} == {passage.text for passage in knowledge.search("pears", 5)}
+    assert 2 == len([path for path in tmp_path.glob("lexicon-each*") if path.is_dir()])
 
 
 def test_two_processes_add_to_one_server_at_the_same_time(tmp_path: Path, server: str) -> None:

@@ -49,7 +49,7 @@ def knowledge(settings: Settings) -> Iterator[Knowledge]:
         normalised=True,
         max_tokens=256,
         count=lambda text: len(text.split()),
-        min_score=0.1,
+        floor=0.0,
     )
     with Knowledge(settings, embedder=embedder) as opened:
         yield opened
@@ -68,9 +68,11 @@ def open_app(settings: Settings) -> Iterator[Open]:
         *,
         knowledge: Knowledge | None = None,
         passages: tuple[Passage, ...] = (MANUAL,),
+        grounding: str = "strict",
         **server: Any,
     ) -> TestClient:
-        changed = Settings.model_validate({**settings.model_dump(), "server": server})
+        given = {**settings.model_dump(), "server": server, "chat": {"grounding": grounding}}
+        changed = Settings.model_validate(given)
         retriever = knowledge.as_retriever() if knowledge else Pages(passages=list(passages))
         assistant = Assistant(model or EchoChat(), retriever, settings=changed, knowledge=knowledge)
         app = create_app(changed, assistant=assistant)
@@ -96,9 +98,14 @@ def serve(settings: Settings) -> Callable[..., AbstractAsyncContextManager[str]]
 
     @asynccontextmanager
     async def serve(
-        model: BaseChatModel | None = None, *, passages: tuple[Passage, ...] = (MANUAL,), **server: Any
+        model: BaseChatModel | None = None,
+        *,
+        passages: tuple[Passage, ...] = (MANUAL,),
+        grounding: str = "strict",
+        **server: Any,
     ) -> AsyncIterator[str]:
-        changed = Settings.model_validate({**settings.model_dump(), "server": server})
+        given = {**settings.model_dump(), "server": server, "chat": {"grounding": grounding}}
+        changed = Settings.model_validate(given)
         assistant = Assistant(model or EchoChat(), Pages(passages=list(passages)), settings=changed)
         async with running(await asyncio.to_thread(create_app, changed, assistant=assistant)) as url:
             yield url

@@ -69,7 +69,8 @@ async def test_openai_raises_its_own_errors(serve: Serve) -> None:
 
 async def test_openai_raises_what_breaks_a_stream(serve: Serve) -> None:
     model = Failing(error=EngineUnavailable("the model died"), words=["The ", "pump ", "is "])
-    async with serve(model) as url, openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="-") as client:
+    opened = serve(model, grounding="prefer")  # word by word
+    async with opened as url, openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="-") as client:
         stream = await client.chat.completions.create(model="any", messages=QUESTION, stream=True)
         with pytest.raises(openai.APIError, match="the model died"):
             async for _ in stream:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from langchain_core.documents import Document
 
 from assistant.knowledge import Knowledge
 from assistant.settings import Settings
@@ -257,3 +258,90 @@ def test_a_source_that_names_a_folder_is_removed_like_any_other(filled: TestClie
     filled.post(URL, json={"text": "A note.", "source": source})
 
     assert 200 == filled.delete(f"{URL}/{quote(source, safe='')}").status_code
+
+
+KEY = {"Authorization": "Bearer secret"}
+SEARCH = "/v1/knowledge/search"
+
+
+@pytest.fixture
+def keyed(open_app: Open, knowledge: Knowledge) -> TestClient:
+    client = open_app(knowledge=knowledge, api_keys=["secret"])
+    client.headers.update(KEY)
+    return client
+
+
+def found(client: TestClient, query: str, **body: Any) -> set[str]:
+    passages = client.post(SEARCH, json={"query": query, **body}).json()["passages"]
+    return {Path(passage["source"]).name for passage in passages}
+
+
+def test_with_a_key_documents_are_added_for_some_and_found_by_them_only(keyed: TestClient) -> None:
+    files = [("file", ("pump.md", PUMP))]
+    sent = keyed.post(URL, files=files, data={"access": ["tenant:a", "user:7"]})
+    keyed.post(URL, json={"text": PLANT.decode(), "source": "plant", "access": ["tenant:b"]})
+
+    assert [["tenant:a", "user:7"]] == [document["access"] for document in sent.json()["documents"]]
+    assert set() == found(keyed, "pump") == found(keyed, "pump", access=["tenant:c"])
+    assert {"pump.md"} == found(keyed, "pump", access=["user:7"]) == found(keyed, "pump", access=["x", "tenant:a"])
+    assert {"pump.md", "plant"} == found(keyed, "pump fern", access=["tenant:a", "tenant:b"])
+    assert {"tenant:a,user:7", "tenant:b"} == {",".join(d["access"]) for d in keyed.get(URL).json()["documents"]}
+
+
+def test_a_document_that_is_sent_again_moves_to_whom_it_is_sent_for_and_else_stays(keyed: TestClient) -> None:
+    def send(**body: Any) -> None:
+        assert 200 == keyed.post(URL, json={"text": PUMP.decode(), "source": "pump", **body}).status_code
+
+    send(access=["tenant:a"])
+    send(access=["tenant:b"])
+    assert (set(), {"pump"}) == (found(keyed, "pump", access=["tenant:a"]), found(keyed, "pump", access=["tenant:b"]))
+    send(title="Another title")
+    assert (set(), {"pump"}) == (found(keyed, "pump"), found(keyed, "pump", access=["tenant:b"]))
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_without_keys_nobody_names_labels(open_app: Open, knowledge: Knowledge, trusted: bool) -> None:
+    knowledge.add(Document("The pump of a tenant.", metadata={"source": "pump"}), access=["tenant:a"])
+    client = open_app(knowledge=knowledge, trusted_network=trusted)
+
+    for response in (
+        client.post(SEARCH, json={"query": "pump", "access": ["tenant:a"]}, headers=KEY),
+        client.post(URL, json={"text": "A note.", "access": ["tenant:a"]}),
+        client.post(URL, json={"text": "A note.", "access": []}),
+        upload(client, ("note.md", b"A note."), access="tenant:a"),
+    ):
+        problem = response.json()["error"]
+        assert (403, "access_needs_api_key", "access") == (response.status_code, problem["code"], problem["param"])
+        assert "server.api_keys" in problem["message"]
+    assert set() == found(client, "pump")
+    assert ["pump"] == titles(client)
+
+
+@pytest.mark.parametrize(
+    "access", ["tenant:a", [7], [""], ["a\n"], ["x" * 201], {"tenant": "a"}, [str(n) for n in range(1001)]]
+)
+def test_wrong_labels_are_refused_by_their_place(keyed: TestClient, access: Any) -> None:
+    for response in (
+        keyed.post(SEARCH, json={"query": "pump", "access": access}),
+        keyed.post(URL, json={"text": "A note.", "access": access}),
+    ):
+        assert 400 == response.status_code
+        assert response.json()["error"]["param"].startswith("access")
+    assert [] == titles(keyed)
+
+
+@pytest.mark.parametrize(
+    "body", [{"json": {"text": "A note.", "access": []}}, {"files": [("file", ("a.md", PUMP))], "data": {"access": ""}}]
+)
+def test_an_empty_list_publishes_nothing(keyed: TestClient, body: dict[str, Any]) -> None:
+    assert 400 == keyed.post(URL, **body).status_code
+    assert [] == titles(keyed)
+
+
+def test_a_search_explains_its_scores_when_asked_to(filled: TestClient) -> None:
+    upload(filled, ("pump.md", PUMP))
+
+    [plain] = filled.post(SEARCH, json={"query": "pump oiled", "k": 1}).json()["passages"]
+    [explained] = filled.post(SEARCH, json={"query": "pump oiled", "k": 1, "explain": True}).json()["passages"]
+    assert ("explanation" in plain, plain["score"]) == (False, explained["score"])
+    assert explained["explanation"]

@@ -55,7 +55,9 @@ def test_an_annotation_points_at_its_mark_in_the_text_and_at_the_passage(client:
     assert cited["quote"] in "The pump is oiled every 200 hours of operation. Use mineral oil only."
 
 
-def test_a_stream_says_the_same_as_the_whole_answer(client: TestClient) -> None:
+@pytest.mark.parametrize(("grounding", "least"), [("strict", 2), ("prefer", 5)])
+def test_a_stream_says_the_same_as_the_whole_answer(open_app: Open, grounding: str, least: int) -> None:
+    client = open_app(grounding=grounding)
     whole = client.post(URL, json=asked()).json()["choices"][0]
 
     response = client.post(URL, json=asked(stream=True))
@@ -64,7 +66,7 @@ def test_a_stream_says_the_same_as_the_whole_answer(client: TestClient) -> None:
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
     assert response.headers["content-type"].startswith("text/event-stream")
     assert "[DONE]" == end
-    assert len(deltas) > 4
+    assert len(deltas) >= least
     assert whole["message"]["content"] == "".join(delta.get("content", "") for delta in deltas)
     assert whole["message"]["annotations"] == deltas[-1]["annotations"]
     assert "stop" == chunks[-1]["choices"][0]["finish_reason"]
@@ -203,7 +205,7 @@ def test_an_unexpected_error_tells_the_caller_nothing(open_app: Open) -> None:
 def test_an_error_after_the_first_word_is_the_last_event(open_app: Open) -> None:
     model = Failing(error=EngineUnavailable("the model died"), words=["The ", "pump ", "is ", "oiled "])
 
-    *chunks, last = events(open_app(model).post(URL, json=asked(stream=True)).text)
+    *chunks, last = events(open_app(model, grounding="prefer").post(URL, json=asked(stream=True)).text)
 
     assert any(chunk["choices"][0]["delta"].get("content") for chunk in chunks)
     assert ("engine_unavailable", "the model died") == (last["error"]["code"], last["error"]["message"])
@@ -220,3 +222,18 @@ def test_the_model_is_listed_and_found_by_name(client: TestClient) -> None:
 def test_an_unknown_route_answers_in_the_same_shape(client: TestClient) -> None:
     response = client.get("/v1/nothing")
     assert (404, "invalid_request_error") == (response.status_code, response.json()["error"]["type"])
+
+
+def test_labels_are_honoured_of_callers_with_a_key_only(open_app: Open) -> None:
+    keyless = open_app().post(URL, json={**asked(), "access": ["tenant:a"]})
+    assert (403, "access_needs_api_key", "access") == (
+        keyless.status_code,
+        keyless.json()["error"]["code"],
+        keyless.json()["error"]["param"],
+    )
+
+    keyed = open_app(api_keys=["secret"])
+    header = {"Authorization": "Bearer secret"}
+    assert 200 == keyed.post(URL, json={**asked(), "access": ["tenant:a"]}, headers=header).status_code
+    wrong = keyed.post(URL, json={**asked(), "access": [" "]}, headers=header)
+    assert (400, "access") == (wrong.status_code, wrong.json()["error"]["param"])

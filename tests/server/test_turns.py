@@ -27,7 +27,7 @@ async def metric(client: httpx2.AsyncClient, line: str) -> bool:
 
 async def test_a_client_that_leaves_a_stream_ends_the_generation(serve: Serve) -> None:
     model = Endless()
-    async with serve(model) as url, httpx2.AsyncClient(base_url=url) as client:
+    async with serve(model, grounding="prefer") as url, httpx2.AsyncClient(base_url=url) as client:
         async with client.stream("POST", "/v1/chat/completions", json=asked(stream=True)) as response:
             assert 200 == response.status_code
             chunks = response.aiter_bytes()
@@ -51,7 +51,7 @@ async def test_a_client_that_leaves_while_it_waits_ends_the_generation(serve: Se
 
 async def test_more_answers_than_allowed_are_refused_until_one_ends(serve: Serve) -> None:
     model = Endless()
-    async with serve(model, max_concurrent=1) as url, httpx2.AsyncClient(base_url=url) as client:
+    async with serve(model, grounding="prefer", max_concurrent=1) as url, httpx2.AsyncClient(base_url=url) as client:
         async with client.stream("POST", "/v1/chat/completions", json=asked(stream=True)) as response:
             chunks = response.aiter_bytes()  # held: dropped, it would close the response
             await anext(chunks)
