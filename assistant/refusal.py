@@ -62,10 +62,10 @@ def brief(question: str) -> str:
 def language(question: str, *, earlier: Sequence[str] = ()) -> str:
     """Code of the language a question is asked in (a key of languages.json); `earlier` questions are oldest first."""
     for text in (question, *reversed(earlier)):
-        if found := _identify(text):
+        if found := identify(text):
             return found
     together = " ".join([*earlier, question])
-    return _identify(together) or DEFAULT
+    return identify(together) or DEFAULT
 
 
 @cache
@@ -76,7 +76,8 @@ def sentences() -> Mapping[str, Mapping[Sentence, str]]:
     return loaded
 
 
-def _identify(text: str) -> str | None:
+def identify(text: str) -> str | None:
+    """Code of the language of a text, None where it is too short to tell."""
     script = _script(text)
     if script is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,10 @@ TOGETHER = 0.8
 """Share of the best sentence's relevance from which the sentence beside it is quoted with it."""
 
 
+ASKED = re.compile(r"[?\uff1f\u061f\u037e]\W*$")
+"""A question of the document's own answers nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relevant:
     """A sentence, or a whole record, of passage `number` (from 1), with its relevance (at most 1) to a question."""
@@ -54,7 +59,7 @@ class Relevant:
 
 
 def relevant(question: str, passages: Sequence[Passage], *, near: Near | None = None) -> list[Relevant]:
-    """The sentences that say more than the question and share words with it, in the order of the passages.
+    """The sentences that say more than the question, and ask nothing, in the order of the passages.
 
     The relevance is the share of the question's weight that stands in the sentence. A word weighs the more the fewer
     passages hold it, and most where none does: it is what the question is about and the documents are silent on.
@@ -66,7 +71,7 @@ def relevant(question: str, passages: Sequence[Passage], *, near: Near | None = 
     for number, (passage, behind) in enumerate(zip(passages, _behind(passages), strict=True), 1):
         for span, own, nearby in _candidates(passage):
             held = sum(w * (1.0 if u in own else NEARBY if u in nearby else 0.0) for u, w in asked.items())
-            if own - asked.keys():
+            if own - asked.keys() and not ASKED.search(span.text):
                 found.append(Relevant(number, span, own, held / total - behind))
     if near is None:
         return found

@@ -10,6 +10,7 @@ from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
 
 from assistant.support import STEM, coverage, numbers_held, spans, strip_markers, units
 
@@ -68,7 +69,9 @@ def _conversation(history: Sequence[BaseMessage]) -> str:
 
 async def _written(model: BaseChatModel, asked: str) -> str:
     """What the model writes, without the quotes around it; no more is read than could be accepted."""
-    stream = model.astream([SystemMessage(RULES), HumanMessage(asked)], temperature=0.0, max_tokens=TOKENS)
+    messages = [SystemMessage(RULES), HumanMessage(asked)]
+    hidden: RunnableConfig = {"callbacks": [], "tags": ["nostream"]}  # whoever follows the turn sees the answer only
+    stream = model.astream(messages, hidden, temperature=0.0, max_tokens=TOKENS)
     written = ""
     async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", stream)) as chunks:
         async for chunk in chunks:

@@ -123,6 +123,12 @@ class Chat(Section):
         default="strict",
         description="strict: only what documents support; prefer: else says it is not from them; off: no retrieval",
     )
+    min_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="how likely there is an answer, below which strict refuses; 0: never for this reason; unset: 0.23",
+    )
     temperature: float = Field(default=0.0, ge=0, le=2, description="0: the likeliest words; higher: more varied")
     max_tokens: int = Field(default=512, ge=1, description="tokens of an answer at most")
     passages: int | None = Field(

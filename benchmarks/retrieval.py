@@ -104,8 +104,15 @@ def table(measured: dict[str, Any], names: Sequence[str]) -> str:
                 continue
             theirs = [percent(found["systems"][peer]["metrics"].get(name), name) for peer in PEERS]
             gain = found["gains"][YARDSTICK].get(name)
-            change = f"{points(gain['value'])} [{points(gain['low'])}, {points(gain['high'])}]" if gain else ""
-            cells = [set_name, name, ours["count"], *theirs, f"**{percent(ours, name)}**", change]
+            value, low, high = (change(gain[end], name) if gain else "" for end in ("value", "low", "high"))
+            cells = [
+                set_name,
+                name,
+                ours["count"],
+                *theirs,
+                f"**{percent(ours, name)}**",
+                f"{value} [{low}, {high}]" if gain else "",
+            ]
             lines.append("| " + " | ".join(map(str, [*cells, gain["verdict"] if gain else ""])) + " |")
     return "\n".join(lines)
 
@@ -129,8 +136,8 @@ def percent(found: dict[str, Any] | None, name: str) -> str:
     return f"{found['value']:.0f}" if METRICS[name].kind == "count" else f"{100 * found['value']:.1f}"
 
 
-def points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def change(value: float, name: str) -> str:
+    return f"{value:+.0f}" if METRICS[name].kind == "count" else f"{100 * value:+.1f}"
 
 
 def ratio(measured: dict[str, Any]) -> str:

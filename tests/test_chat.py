@@ -412,3 +412,28 @@ async def test_a_small_model_is_not_asked_to_put_a_question_anew() -> None:
     await answered(model, retriever, Turn("How often is it serviced?", history=TOLD))
 
     assert (1, 1) == (len(retriever.inquiries), len(model.asked))
+
+
+async def test_a_code_that_no_passage_knows_is_not_answered_with_its_neighbours() -> None:
+    answer = await answered(small("Every 45 days."), Sure(documents=[PUMP]), "How often must the Zeta-9 be serviced?")
+    unknown = await answered(small("Every 45 days."), Sure(documents=[PUMP]), "How often must the E-77 be serviced?")
+
+    assert ("yes", "no", ()) == (answer.grounded, unknown.grounded, unknown.citations)
+
+
+async def test_half_a_sentence_does_not_vouch_for_the_other_half() -> None:
+    model = Scripted(
+        pieces=["It must be serviced every 45 days [1], and the warranty lasts 99 years. ", "Every 45 days."]
+    )
+    answer = await answered(model, Found(documents=[PUMP]))
+
+    assert ("Every 45 days. [1]", "partly") == (answer.text, answer.grounded)
+
+
+async def test_a_heading_or_a_question_does_not_carry_in_what_no_passage_says() -> None:
+    said = "# It costs 999 euros\n\nDid you know that Napoleon invented it in 1804? Every 45 days [1]."
+    answer = await answered(Scripted(pieces=[said]), Found(documents=[PUMP]))
+
+    assert "999" not in answer.text
+    assert "1804" not in answer.text
+    assert answer.text.endswith("Every 45 days [1].")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.claims import claims, facts
+from assistant.claims import claims, facts, unknown_codes
 
 
 def held(said: str, source: str, language: str = "en", other: str | None = None) -> bool:
@@ -98,3 +98,10 @@ def test_a_time_is_the_same_in_twelve_and_in_twenty_four_hours(hour: int, minute
 
     assert held(twelve, f"{hour}:{minute:02}")
     assert held(f"{hour:02}:{minute:02}", twelve)
+
+
+def test_a_code_that_no_text_knows_is_found_however_it_is_written() -> None:
+    texts = ["Error E 17 means that the lid is open.", "The KX/400 weighs 47 kg."]
+    assert [] == unknown_codes("What do E-17 and the KX-400 mean?", texts)
+    assert ["E-99"] == unknown_codes("What does E-99 mean?", texts)
+    assert [] == unknown_codes("What happened in the 1980s, the 2nd time, in 2015?", texts)

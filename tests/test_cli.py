@@ -45,6 +45,8 @@ kind = "assistant.testing.echo:EchoChat"
 {engine}
 [knowledge]
 embedding_model = "assistant.testing.words:WordEmbeddings"
+[chat]
+min_confidence = 0  # an embedding that compares words is never sure
 """
 COMMAND = [sys.executable, "-m", "assistant"]
 

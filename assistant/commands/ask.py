@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from assistant.answers import Answer, Citation, Done, TextDelta
@@ -22,13 +22,15 @@ SHOWN = 240
 """Characters of a quote shown to a person; `--json` has the whole of it."""
 
 
-def run(settings: Settings, question: str, *, conversation: str | None, as_json: bool) -> None:
+def run(
+    settings: Settings, question: str, *, conversation: str | None, access: Sequence[str] = (), as_json: bool
+) -> None:
     """Answer and print: as it is written, or as one JSON document."""
     with terminal.reserved() as out, Assistant.open(settings) as assistant:
         if as_json:
-            terminal.write_json(out, assistant.ask(question, conversation=conversation).to_dict())
+            terminal.write_json(out, assistant.ask(question, conversation=conversation, access=access).to_dict())
             return
-        answer = write_stream(out, assistant.stream(question, conversation=conversation))
+        answer = write_stream(out, assistant.stream(question, conversation=conversation, access=access))
         out.writelines(f"{line}\n" for line in ("", *describe(answer)))
         hint_if_empty(assistant, answer)
 

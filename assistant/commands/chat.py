@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 HELP = "/sources shows what the last answer rests on, /reset starts anew, /exit ends; Ctrl-C stops an answer"
 
 
-def run(settings: Settings, *, conversation: str | None) -> None:
+def run(settings: Settings, *, conversation: str | None, access: Sequence[str] = ()) -> None:
     """Talk until /exit or the end of the input; exit code 1 where input came from a pipe and a turn failed."""
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     # A terminal's line editing needs the real stdout; there, stdout and stderr are the same screen.
     stdout = nullcontext(sys.stdout) if interactive else terminal.reserved()
     with stdout as out, Assistant.open(settings) as assistant:
         assistant.start()
-        session = Session(assistant, out, conversation or new_conversation())
+        session = Session(assistant, out, conversation or new_conversation(), access)
         if interactive:
             terminal.log.print(f"{HELP}\nconversation {session.conversation}", markup=False)
         for line in lines(interactive):
@@ -47,6 +47,7 @@ class Session:
     assistant: Assistant
     out: TextIO
     conversation: str
+    access: Sequence[str] = ()
     last: Answer | None = None
     failed: bool = False
 
@@ -67,7 +68,9 @@ class Session:
 
     def _answer(self, question: str) -> None:
         try:
-            self.last = write_stream(self.out, self.assistant.stream(question, conversation=self.conversation))
+            self.last = write_stream(
+                self.out, self.assistant.stream(question, conversation=self.conversation, access=self.access)
+            )
         except KeyboardInterrupt:
             self.out.write("\n")
             terminal.log.print("stopped", markup=False)

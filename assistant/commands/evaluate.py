@@ -121,7 +121,14 @@ def _imported(path: str) -> Callable[[], System]:
         made: Callable[[], System] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"--against {path!r} cannot be imported: {error}") from error
-    return made
+
+    def make() -> System:
+        try:
+            return made()
+        except Exception as error:  # whatever a third party's code raises
+            raise ConfigurationError(f"--against {path!r} cannot be made without arguments: {error}") from error
+
+    return make
 
 
 def _table(path: Sequence[str], value: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant.knowledge.closeup import Vectors, look
 from assistant.knowledge.terms import JOINED, PART, terms
-from assistant.refusal import language
+from assistant.refusal import identify, language
 
 if TYPE_CHECKING:
     from assistant.knowledge.fusion import Candidate
@@ -27,8 +27,8 @@ COMPARED = 20
 """Candidates that are of use, as the first is compared with the others."""
 LOOKED_AT = 3
 """Passages that are looked at sentence by sentence; with one, COVID-QA's long papers lose a point of AUC."""
-ALONE = 0.15
-"""`ahead` where nothing can be told from it: between that of right passages (0.3) and of wrong ones (0.1)."""
+ALONE = 0.25
+"""`ahead` and `above` where there is nothing to compare with: what right passages have, for nothing speaks against it."""
 
 WITHIN = (9.0, 4.8, 13.0, -8.3)
 """Log-odds per unit of `near`, `worded` and `ahead`, and constant, by logistic regression on eight public sets in
@@ -108,7 +108,8 @@ def _foreign(question: str, candidates: Sequence[Candidate], asked: Mapping[str,
         missing -= set(terms(candidate.text))
         if len(missing) <= (1 - FOREIGN) * len(words):
             return False
-    return language(question) != language(candidates[0].text[:LETTERS])
+    asked_in = identify(question)  # a greeting is in no language that could be told: it is not foreign
+    return asked_in is not None and asked_in != language(candidates[0].text[:LETTERS])
 
 
 def _logistic(odds: float) -> float:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -205,6 +206,15 @@ class Knowledge:
         self._usable()
         found = self._search.passages(ids, access=labels(access, most=MAX_HELD)) if ids else {}
         return [replace(_passage(found[id]), score=None) for id in ids if id in found]
+
+    def fitting(self, passages: Sequence[Passage], *, least: int, tokens: int) -> list[Passage]:
+        """The first `least` passages, and further ones as long as all have no more than `tokens`."""
+        sizes = accumulate(self._parts.embedder.count(passage.text) for passage in passages)
+        return [
+            each
+            for place, (each, size) in enumerate(zip(passages, sizes, strict=True))
+            if place < least or size <= tokens
+        ]
 
     def widened(
         self, passages: Sequence[Passage], *, access: Iterable[str] = (), tokens: int | None = None

@@ -75,13 +75,15 @@ class Question:
         shrunk = max(1, own.total()) / (own.total() + said.total())
         return {term: (1.0 - carry) * own[term] + carry * shrunk * (own[term] + said[term]) for term in (own | said)}
 
-    def vector(self, embeddings: Embeddings, carry: float = 0.0) -> list[float]:
+    def vector(
+        self, embeddings: Embeddings, carry: float = 0.0, *, alone: Sequence[float] | None = None
+    ) -> list[float]:
         """The direction to look in, of unit length: the question's, drawn by `carry` to that of the whole conversation.
 
         What was said before and the question are embedded as one text, which is one embedding more, whatever the length
         of the conversation; the sum of the vectors of all remarks is no better and takes one for each.
         """
-        alone = _unit(embeddings.embed_query(self.text))
+        alone = _unit(embeddings.embed_query(self.text) if alone is None else alone)
         said = self._said() if carry > 0 else ""
         if not said:
             return alone

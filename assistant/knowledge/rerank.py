@@ -55,7 +55,12 @@ def _by_model(model: BaseChatModel | None, passages: int) -> BaseDocumentCompres
         raise ConfigurationError(
             "knowledge.reranker 'llm' asks the assistant's model, and there is none here: use it through Assistant"
         )
-    return LLMListwiseRerank.from_llm(model, top_n=passages)
+    try:
+        return LLMListwiseRerank.from_llm(model, top_n=passages)
+    except (NotImplementedError, ValueError) as error:
+        raise ConfigurationError(
+            f"knowledge.reranker 'llm': {type(model).__name__!r} gives no structured output: use another re-ranker"
+        ) from error
 
 
 def _by_cross_encoder(model: str, passages: int) -> BaseDocumentCompressor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from assistant.knowledge.closeup import look
 from assistant.knowledge.duplicates import distinct
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from assistant.knowledge.lexicon import Lexicon
     from assistant.knowledge.question import Question
     from assistant.meaning import Meaning
+
+T = TypeVar("T")
 
 MAX_PASSAGES = 1000
 """Passages one search may ask for."""
@@ -80,7 +82,9 @@ class Search:
 
     def passages(self, ids: Sequence[str], *, access: Sequence[str]) -> dict[str, Candidate]:
         """Those of these passages that there are and that somebody with the labels `access` may see; without scores."""
-        scope = self._scope(None, access, self._manifest.unfinished())
+        return self._steady(lambda scope: self._there(ids, scope), None, access)
+
+    def _there(self, ids: Sequence[str], scope: Scope) -> dict[str, Candidate]:
         found = self._index.fetch(ids, where=None, partitions=scope.partitions)
         return {
             id: Candidate(id, text, metadata, 0.0, 0.0, 0.0)
@@ -92,9 +96,7 @@ class Search:
         """What a passage's lexical score owes to each word of the question."""
         return self._lexicon.words(found.asked, id, partitions=self._manifest.visible(access))
 
-    def _steady(
-        self, look: Callable[[Scope], Found], condition: Mapping[str, Any] | None, access: Sequence[str]
-    ) -> Found:
+    def _steady(self, look: Callable[[Scope], T], condition: Mapping[str, Any] | None, access: Sequence[str]) -> T:
         """What `look` finds while nothing is switched under it: at first hoping so, then with the writers waiting."""
         for _ in range(3):
             revision = self._manifest.revision()
@@ -114,7 +116,7 @@ class Search:
         number = max(CANDIDATES, k + SPARE)
         while True:
             found, exhausted = self._asked(question, partial(self._candidates, number=number, scope=scope))
-            once = distinct(((c, c.text) for c in found.candidates), question=question.text)
+            once = distinct((c, c.text) for c in found.candidates)
             best = tuple(islice(once, max(k, CONTENDERS)))
             if len(best) >= k or exhausted:
                 weights = self._lexicon.weights(found.asked, partitions=scope.partitions)
@@ -129,7 +131,7 @@ class Search:
         asked, vector = question.asked(), question.vector(self._embedder.embeddings)
         candidates, exhausted = find(asked, vector)
         if carried := question.carry([candidate.score for candidate in candidates]):
-            asked, vector = question.asked(carried), question.vector(self._embedder.embeddings, carried)
+            asked, vector = question.asked(carried), question.vector(self._embedder.embeddings, carried, alone=vector)
             candidates, exhausted = find(asked, vector)
         return Found(tuple(candidates), carried, asked, vector), exhausted
 

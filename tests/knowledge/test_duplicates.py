@@ -1,37 +1,39 @@
+import pytest
+
 from assistant.knowledge.duplicates import distinct
 
 LONG = "The pump of the washing machine is behind the lower panel and is cleaned by turning the filter to the left. "
 
 
-def kept(*texts: str, question: str = "How is the pump cleaned?") -> list[int]:
-    return list(distinct(enumerate(texts), question=question))
+def kept(*texts: str) -> list[int]:
+    return list(distinct(enumerate(texts)))
 
 
-def test_the_same_text_counts_once_however_it_is_set() -> None:
-    assert [0] == kept(LONG, LONG, f"  {LONG.upper()}\n", LONG.replace(" ", "\n"))
+def test_the_same_words_count_once_however_they_are_set() -> None:
+    assert [0] == kept(LONG, LONG, f"  {LONG.upper()}\n", LONG.replace(" ", "\n"), f"**{LONG.strip()}**")
 
 
-def test_a_text_with_a_word_more_is_the_same() -> None:
-    text = (
-        LONG * 1 + "Water may run out, so a cloth and a flat bowl belong under it before the filter is opened at all."
-    )
-    assert [0] == kept(text, f"{text} Yes.")
+def test_a_part_of_an_earlier_text_is_the_same_and_a_longer_text_is_not() -> None:
+    assert [0] == kept(f"{LONG} Water may run out.", LONG)
+    assert [0, 1] == kept(LONG, f"{LONG} Water may run out.")
 
 
-def test_another_number_or_article_code_makes_another_text() -> None:
-    price = LONG + "It costs 12 euros, article E-42."
-    assert [0, 1, 2] == kept(price, price.replace("12", "14"), price.replace("E-42", "E-43"))
-
-
-def test_another_product_makes_another_text_where_it_is_asked_for() -> None:
-    amber, azure = f"Amberjet. {LONG}{LONG}", f"Azurline. {LONG}{LONG}"
-    texts = [name + " ".join(f"detail{chr(97 + n)} of it" for n in range(25)) for name in (amber, azure)]
-    assert [0, 1] == kept(*texts, question="Is the pump of Amberjet or of Azurline quieter?")
-
-
-def test_texts_on_the_same_matter_are_two() -> None:
-    assert [0, 1] == kept(LONG, "The filter of the machine sits left of the pump and should be rinsed every month.")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("It costs 12 euros.", "It costs 14 euros."),
+        ("Article E-42", "Article E-43"),
+        ("There is a fee.", "There is no fee."),
+        ("Alice sued Bob.", "Bob sued Alice."),
+        ("How vitamin C is taken", "How vitamin D is taken"),
+        ("Interferon is given weekly.", "Interleukin is given weekly."),
+        ("每45天保养一次。", "每90天保养一次。"),
+    ],
+)
+def test_one_word_may_make_another_text(one: str, other: str) -> None:
+    assert [0, 1] == kept(LONG + one, LONG + other)
 
 
 def test_nothing_gives_nothing() -> None:
     assert [] == kept()
+    assert [0] == kept("", "...")

@@ -18,6 +18,7 @@ from assistant.evaluation.system import Answered, packed
 from assistant.knowledge.knowledge import Knowledge
 from assistant.knowledge.passages import Passage
 from assistant.knowledge.report import Progress
+from assistant.knowledge.rerank import WIDER
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,8 +63,12 @@ class Ours:
         return self._knowledge.search(query.text, k, earlier=query.earlier)
 
     def pack(self, query: Query, found: Sequence[Passage], budget: int) -> Sequence[Passage]:
-        """What the assistant would show its model: as many passages as configured, with the text around them."""
-        return packed(self._knowledge.widened(found[: self._settings.knowledge.passages]), budget)
+        """What the assistant would show its model: as many passages as fit, with the text around them."""
+        known = self._settings.knowledge
+        best = self._knowledge.fitting(
+            found[: known.passages * WIDER], least=known.passages, tokens=known.context_tokens
+        )
+        return packed(self._knowledge.widened(best), budget)
 
     def answer(self, query: Query) -> Answered:
         """As `Assistant.ask`; refused is what no document grounds and nothing is cited for."""
