@@ -110,7 +110,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 def test_the_samples_answer_the_questions_that_come_with_them(shop: Assistant, question: str, held: str) -> None:
     answer = shop.ask(question)
 
-    assert (True, "yes", 1) == (held in answer.text, answer.grounded, len(answer.citations))
+    assert (True, "yes", True) == (held in answer.text, answer.grounded, len(answer.citations) in (1, 2))
 
 
 @pytest.mark.parametrize(

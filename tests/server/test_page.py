@@ -70,7 +70,7 @@ async def visit() -> AsyncIterator[Visit]:
 
 
 async def test_a_question_is_answered_in_a_stream_and_its_source_opens(serve: Serve, visit: Visit) -> None:
-    async with serve(EchoChat(delay=0.05), title="Pumps & Co") as url:
+    async with serve(EchoChat(delay=0.05), title="Pumps & Co", grounding="prefer") as url:
         await visit.open(url)
         await visit.ask()
         answer = visit.page.locator(".ai-message-text").nth(1)
@@ -90,7 +90,7 @@ async def test_a_question_is_answered_in_a_stream_and_its_source_opens(serve: Se
 
 async def test_the_next_question_carries_what_was_said(serve: Serve, visit: Visit) -> None:
     model = Saying(text="It is a machine.")
-    async with serve(model) as url:
+    async with serve(model, grounding="prefer") as url:
         await visit.open(url)
         await visit.ask("What is a pump?")
         await visit.page.get_by_text("It is a machine.").wait_for()
@@ -110,7 +110,9 @@ HOSTILE = (
 
 async def test_text_of_models_and_documents_is_never_code(serve: Serve, visit: Visit) -> None:
     passage = Passage("p", "/evil.md", f"Title {EVIL}", FACT, start=0, end=99)
-    async with serve(Saying(text=HOSTILE), passages=(passage,), title="<script>window.hacked=6</script>") as url:
+    async with serve(
+        Saying(text=HOSTILE), passages=(passage,), grounding="prefer", title="<script>window.hacked=6</script>"
+    ) as url:
         await visit.open(url)
         await visit.ask(FACT)
         await visit.page.locator("details.source summary").click()
@@ -127,7 +129,7 @@ async def test_text_of_models_and_documents_is_never_code(serve: Serve, visit: V
 
 async def test_the_stop_button_ends_the_generation(serve: Serve, visit: Visit) -> None:
     model = Endless()
-    async with serve(model) as url:
+    async with serve(model, grounding="prefer") as url:
         await visit.open(url)
         await visit.ask()
         await visit.page.get_by_text("on on on").wait_for()
