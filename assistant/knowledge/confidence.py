@@ -91,11 +91,13 @@ def confidence(
     cosine = max(cosine for cosine, _ in seen)
     first, *rest = sorted(((each.semantic + each.lexical) / 2 for each in candidates[:COMPARED]), reverse=True)
     others = [each.cosine for each in candidates[1:COMPARED]]
+    near = max(0.0, (cosine - floor) / (1 - floor))
+    above = (cosine - fmean(others)) / (1 - floor) if others else 0.0  # in another language nothing else tells
     return Signs(
-        near=max(0.0, (cosine - floor) / (1 - floor)),
+        near=near,
         worded=max(held for _, held in seen),
         ahead=first - fmean(rest) if rest and not carried else ALONE,
-        above=(cosine - fmean(others)) / (1 - floor) if others else 0.0,  # in another language nothing else tells
+        above=min(above, near),  # ahead of others that are foreign too, a foreign sentence says nothing
         foreign=_foreign(question, candidates[:COMPARED], asked),
     ).confidence
 
