@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant.knowledge.closeup import Vectors, look
 from assistant.knowledge.terms import JOINED, PART, terms
-from assistant.refusal import identify, language
+from assistant.refusal import identify
 
 if TYPE_CHECKING:
     from assistant.knowledge.fusion import Candidate
@@ -41,6 +41,8 @@ FOREIGN = 0.5
 """Share of the question's words in the passages from which both are in one language, without telling which. With
 both tests, 91 (English on Spanish) to 100 % of the questions in another language are noticed, and 13 of 18,398
 in the same one are taken for such (24 of 4,000 in corpora of two or ten articles)."""
+LEAST_LETTERS = 100
+"""Of passages, from which their language is told: one short English sentence was taken for Catalan."""
 LETTERS = 500
 """Characters of a passage from which its language is told."""
 
@@ -110,8 +112,13 @@ def _foreign(question: str, candidates: Sequence[Candidate], asked: Mapping[str,
         missing -= set(terms(candidate.text))
         if len(missing) <= (1 - FOREIGN) * len(words):
             return False
-    asked_in = identify(question)  # a greeting is in no language that could be told: it is not foreign
-    return asked_in is not None and asked_in != language(candidates[0].text[:LETTERS])
+    text = " ".join(candidate.text for candidate in candidates[:LOOKED_AT])[:LETTERS]
+    if len(text) < LEAST_LETTERS:
+        return False
+    asked_in, held_in = identify(question), identify(text)
+    return (
+        asked_in is not None and held_in is not None and asked_in != held_in
+    )  # what is too short to tell is not foreign
 
 
 def _logistic(odds: float) -> float:
