@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from assistant.errors import ConfigurationError
 
@@ -17,17 +17,26 @@ def is_named(text: str) -> bool:
     return NAMED.fullmatch(text) is not None
 
 
+def imported(path: str, *, key: str) -> Any:
+    """What stands at `path`; `key` is the setting or option that names it.
+
+    Raises:
+        ConfigurationError: it cannot be imported.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"{key} {path!r} cannot be imported: {error}") from error
+
+
 def made(path: str, kind: type[T], *, key: str) -> T:
     """What the class at `path` makes when called without arguments; `key` is the setting that names it.
 
     Raises:
         ConfigurationError: it cannot be imported or made, or is no `kind`.
     """
-    module, _, attribute = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"{key} {path!r} cannot be imported: {error}") from error
+    found = imported(path, key=key)
     try:
         part = found()
     except Exception as error:  # whatever a third party's constructor raises

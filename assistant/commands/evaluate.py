@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from assistant.evaluation import Comparison, Dataset, LangChain, Ours, Report, S
 from assistant.evaluation import evaluate as measure
 from assistant.evaluation.floor import Floor, shortfalls
 from assistant.evaluation.systems.langchain import NAMES
+from assistant.plugins import imported
 from assistant.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,14 +113,10 @@ class _Bench:
 
 
 def _imported(path: str) -> Callable[[], System]:
-    module, colon, attribute = path.partition(":")
-    if not colon:
+    if ":" not in path:
         known = ", ".join(NAMES)
         raise typer.BadParameter(f"--against {path!r}: write {known}, FILE.toml, KEY=VALUE or package.module:name")
-    try:
-        made: Callable[[], System] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"--against {path!r} cannot be imported: {error}") from error
+    made: Callable[[], System] = imported(path, key="--against")
 
     def make() -> System:
         try:

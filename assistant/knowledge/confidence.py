@@ -6,14 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from assistant.knowledge.closeup import Vectors, look
+from assistant.knowledge.fusion import Candidate, semantic
 from assistant.knowledge.terms import JOINED, PART, terms
 from assistant.refusal import identify
-
-if TYPE_CHECKING:
-    from assistant.knowledge.fusion import Candidate
 
 STRICT = 0.23
 """Confidence below which `strict` refuses, chosen so that 7 % of CLAPNQ's answerable questions are.
@@ -91,9 +88,9 @@ def confidence(
         return 0.0
     seen = look([each.text for each in candidates[:LOOKED_AT]], vectors, question=vector, asked=asked)
     cosine = max(cosine for cosine, _ in seen)
-    first, *rest = sorted(((each.semantic + each.lexical) / 2 for each in candidates[:COMPARED]), reverse=True)
+    first, *rest = sorted((each.fused for each in candidates[:COMPARED]), reverse=True)
     others = [each.cosine for each in candidates[1:COMPARED]]
-    near = max(0.0, (cosine - floor) / (1 - floor))
+    near = semantic(cosine, floor)
     above = (cosine - fmean(others)) / (1 - floor) if others else 0.0  # in another language nothing else tells
     return Signs(
         near=near,

@@ -47,10 +47,15 @@ class Candidate:
     bonus: float = 0.0
 
     @property
+    def fused(self) -> float:
+        """Mean of the two scores, 0 to 1, before any sentence was looked at."""
+        return (self.semantic + self.lexical) / 2
+
+    @property
     def score(self) -> float:
         """0 to 1. No list is normalised, so scores of two questions compare, and a question whose words are nowhere is
         decided by meaning alone; as good as min-max fusion with the best weights on each of eight public sets."""
-        return round(min(1.0, (self.semantic + self.lexical) / 2 + self.bonus), 6)
+        return round(min(1.0, self.fused + self.bonus), 6)
 
     def explanation(self) -> dict[str, Any]:
         """The parts of the score, for people."""

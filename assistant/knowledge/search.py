@@ -12,7 +12,7 @@ from assistant.knowledge.closeup import look
 from assistant.knowledge.duplicates import distinct
 from assistant.knowledge.fusion import CANDIDATES, CONTENDERS, Candidate, contested, ranked, semantic, settled
 from assistant.knowledge.lock import committing
-from assistant.knowledge.manifest import Generation, Manifest, generation_of
+from assistant.knowledge.manifest import Manifest, generation_of
 from assistant.knowledge.metadata import where
 from assistant.knowledge.store import rounded
 
@@ -100,15 +100,14 @@ class Search:
         """What `look` finds while nothing is switched under it: at first hoping so, then with the writers waiting."""
         for _ in range(3):
             revision = self._manifest.revision()
-            found = look(self._scope(condition, access, self._manifest.unfinished()))
+            found = look(self._scope(condition, access))
             if self._manifest.revision() == revision:
                 return found
         with committing(self._manifest.path):
-            return look(self._scope(condition, access, self._manifest.unfinished()))
+            return look(self._scope(condition, access))
 
-    def _scope(
-        self, condition: Mapping[str, Any] | None, access: Sequence[str], unfinished: Sequence[Generation]
-    ) -> Scope:
+    def _scope(self, condition: Mapping[str, Any] | None, access: Sequence[str]) -> Scope:
+        unfinished = self._manifest.unfinished()
         hidden = frozenset((generation.document, generation.version) for generation in unfinished)
         return Scope(condition, self._manifest.visible(access), hidden)
 

@@ -24,22 +24,20 @@ def of_document(parts: Parts, given: list[str] | None) -> Sequence[str] | None:
         return granted(given)
 
 
-def of_caller(parts: Parts, given: Sequence[str]) -> tuple[str, ...]:
-    """The labels of who asks.
+def of_caller(parts: Parts, given: Sequence[str], *, trusted: bool = False) -> tuple[str, ...]:
+    """The labels of who asks; `trusted` callers were checked before they reached us, and need no key.
 
     Raises:
         BadRequest: as `of_document`.
     """
-    if given:
+    if given and not trusted:
         _ask_for_key(parts)
     with bad_request_for(ValueError, param="access"):
         return labels(given, most=MAX_HELD)
 
 
 def _ask_for_key(parts: Parts) -> None:
-    """With keys, the guard lets nobody in without one; without keys, anybody here could name any label, unless callers
-    were checked before."""
-    server = parts.settings.server
-    if not (server.api_keys or server.trusted_network):
+    """With keys, the guard lets nobody in without one; without keys, anybody here could name any label."""
+    if not parts.settings.server.api_keys:
         message = "access is honoured only of callers with an API key: set server.api_keys, and send one"
         raise BadRequest(message, param="access", code="access_needs_api_key", status=403)

@@ -16,7 +16,8 @@ from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
 from starlette.datastructures import UploadFile
 
-from assistant.knowledge.partitions import MAX_HELD, MAX_LABELS, granted, labels
+from assistant.knowledge.partitions import MAX_LABELS
+from assistant.server.access import of_caller, of_document
 from assistant.server.parts import Parts, PartsOf
 from assistant.server.problems import BadRequest, Problem, bad_request_for
 from assistant.server.uploads import Uploads, clean_name
@@ -105,7 +106,7 @@ async def add(request: Request, parts: PartsOf) -> Response:
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _add_files(request, parts, knowledge)
     document = await _parse(request)
-    access = _access(parts, document.access)
+    access = of_document(parts, document.access)
     source = urldefrag(str(document.url)).url if document.url else document.source or _content_name(document.text or "")
     item = source if document.url else _document(document, source)
     with bad_request_for(ValueError, param="metadata"):
@@ -144,7 +145,7 @@ async def search(body: Search, parts: PartsOf) -> dict[str, Any]:
         raise BadRequest(f"the query has {len(body.query)} characters, {limit} are allowed", param="query")
     if not body.query.strip():
         raise BadRequest("the query is empty", param="query")
-    knowledge, held = knowledge_of(parts), _held(parts, body.access)
+    knowledge, held = knowledge_of(parts), of_caller(parts, body.access)
     with bad_request_for(ValueError, param="filter"):
         found = await knowledge.asearch(body.query, body.k, filter=body.filter, access=held, explain=body.explain)
     return {"passages": [passage.to_dict() for passage in found]}
@@ -167,7 +168,7 @@ async def _add_files(request: Request, parts: Parts, knowledge: Knowledge) -> Re
     async with request.form(max_files=1000, max_fields=10 + MAX_LABELS) as form:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         metadata = _metadata(form.get("metadata"))
-        access = _access(parts, [str(label) for label in form.getlist("access")] or None)
+        access = of_document(parts, [str(label) for label in form.getlist("access")] or None)
         names = [clean_name(file.filename or "") for file in files]
         if not names:
             raise BadRequest("the form has no file", param="file")
@@ -215,29 +216,6 @@ async def _parse(request: Request) -> NewDocument:
         return NewDocument.model_validate_json(await request.body())
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
-
-
-def _access(parts: Parts, given: list[str] | None) -> Sequence[str] | None:
-    """Who may see what is added."""
-    if given is not None:
-        _ask_for_key(parts)
-    with bad_request_for(ValueError, param="access"):
-        return granted(given)
-
-
-def _held(parts: Parts, given: list[str]) -> Sequence[str]:
-    """The labels of who asks."""
-    if given:
-        _ask_for_key(parts)
-    with bad_request_for(ValueError, param="access"):
-        return labels(given, most=MAX_HELD)
-
-
-def _ask_for_key(parts: Parts) -> None:
-    """With keys, the guard lets nobody in without one; without keys, anybody here could name any label."""
-    if not parts.settings.server.api_keys:
-        message = "access is honoured only of callers with an API key: set server.api_keys, and send one"
-        raise BadRequest(message, param="access", code="access_needs_api_key", status=403)
 
 
 def _metadata(field: Any) -> dict[str, Scalar] | None:

@@ -48,7 +48,7 @@ async def model(name: str, parts: PartsOf) -> dict[str, Any]:
 
 async def complete(body: ChatRequest, request: Request, parts: Parts) -> Response:
     """Answer `body`; a client that goes away ends the generation."""
-    ask = replace(body.to_ask(), access=of_caller(parts, body.access))
+    ask = replace(body.to_ask(), access=of_caller(parts, body.access, trusted=parts.settings.server.trusted_network))
     reply = Reply(parts.model, body.token_limit or parts.settings.chat.max_tokens)
     turn = parts.turns.begin(ask)
     try:

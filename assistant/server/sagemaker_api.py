@@ -76,7 +76,7 @@ async def invocations(request: Request, parts: PartsOf) -> Response:
 
 async def _ask(body: Question, request: Request, parts: Parts) -> Response:
     history: dict[str, Any] = {} if body.conversation else {"history": []}
-    held = of_caller(parts, body.access)
+    held = of_caller(parts, body.access, trusted=parts.settings.server.trusted_network)
     turn = parts.turns.begin(Ask(body.question, body.conversation, access=held, **history))
     try:
         answer = await while_connected(request, turn.answer())
