@@ -93,7 +93,10 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event of a platform; `id` is the platform's logical message id, the same on every redelivery."""
+    """One event of a platform; `id` is the platform's logical message id, the same on every redelivery.
+
+    `reply_to` is the id of the message it answers; of a button, a reaction, an edit or a deletion, the message concerned.
+    """
 
     id: str
     address: Address
