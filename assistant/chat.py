@@ -26,7 +26,7 @@ from assistant.refusal import Sentence, say
 from assistant.relevance import Relevant, excerpt, leading, relevant, threshold
 from assistant.retrieval import Inquiry, Retrieved, retrieve
 from assistant.rewrite import standalone
-from assistant.settings import Chat
+from assistant.sections import Chat
 from assistant.speech import PARAMETERS, Spoken, speak
 from assistant.tokens import Reader
 

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from assistant.background import Once
 from assistant.support import strip_markers
 
 Sentence = Literal["refusal", "notice", "unconfirmed", "partly"]
@@ -138,8 +139,15 @@ def _likeliest(text: str, languages: Iterable[str]) -> str | None:
     return code if total and probability / total >= CONFIDENT else None
 
 
-@cache
 def _identifier() -> Any:
+    return _language_model.get()
+
+
+def _load_identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+_language_model = Once(_load_identifier)
+"""Once for all threads: twenty first questions at the same time would each load it, and take nine seconds of processor."""

@@ -8,171 +8,22 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, get_origin
 
 from platformdirs import user_cache_path
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
 from assistant.errors import ConfigurationError
+from assistant.sections import Bot, Chat, Engine, InboxSettings, KnowledgeSettings, Safety, Section, Server, State, Web
 
 PREFIX = "ASSISTANT_"
 NOT_SETTINGS = {"ASSISTANT_CONFIG"}
 """Environment variables with our prefix that are not keys of the configuration."""
-
-
-def _split(value: Any) -> Any:
-    """`a, b` as an environment variable says it is the list `["a", "b"]`."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-Listed = BeforeValidator(_split)
-
-
-class Section(BaseModel):
-    """One table of the configuration: no unknown keys, no changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_unset(cls, values: Any) -> Any:
-        """A key that may be unset, or a folder, is unset by an empty text, as `KEY=` in an environment file says it."""
-        if not isinstance(values, Mapping):
-            return values
-        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
-        optional = {name for name, kind in kinds.items() if kind is Path or type(None) in get_args(kind)}
-        return {key: value for key, value in values.items() if not (value == "" and key in optional)}
-
-
-class Engine(Section):
-    """The model that writes the answers."""
-
-    kind: str = Field(
-        default="vllm", description="vllm, openai, sagemaker or package.module:Class of a LangChain chat model"
-    )
-    model: str = Field(default="smollm2-135m-instruct", description="built-in name, folder or hub id")
-    base_url: str | None = Field(default=None, description="server URL ending in /v1 (kind openai)")
-    api_key: SecretStr | None = Field(default=None, description="secret of that server")
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        default="auto", description="number format of the weights"
-    )
-    max_model_len: int | None = Field(
-        default=None, ge=256, description="context in tokens; unset: the model's own, at most 8192 on a CPU"
-    )
-    kv_cache_gib: float | None = Field(
-        default=None, gt=0, description="memory for the KV cache in GiB; unset: sized to the machine"
-    )
-    max_concurrent: int = Field(default=32, ge=1, description="requests decoded together")
-    tool_parser: str | None = Field(default=None, description="vLLM tool parser; unset: the model family's")
-    chat_format: str | None = Field(default=None, description="prompt format; unset: read from the model")
-    options: dict[str, Any] = Field(
-        default_factory=dict,
-        repr=False,
-        description="further vLLM engine arguments, or arguments of the LangChain class",
-    )
-
-
-class KnowledgeSettings(Section):
-    """The documents that answers come from."""
-
-    url: str = Field(default="", description="empty: embedded Chroma; http://host:port: a Chroma server")
-    collection: str = Field(
-        default="knowledge", min_length=3, max_length=63, description="name of the Chroma collection"
-    )
-    embedding_model: str = Field(
-        default="multilingual-e5-small", description="built-in name, folder, hub id or package.module:Class"
-    )
-    passages: int = Field(default=5, ge=1, le=50, description="passages retrieved for a question")
-    chunk_tokens: int = Field(
-        default=256, ge=32, le=8192, description="size of a passage in tokens of the embedding model"
-    )
-    min_score: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="score below which a passage is not shown to the model; unset: whether there is an answer decides",
-    )
-    reranker: str = Field(
-        default="",
-        description="orders what was found: llm, cross-encoder folder or hub id, package.module:Class; empty: none",
-    )
-    context_tokens: int = Field(
-        default=1500,
-        ge=0,
-        le=100_000,
-        description="room that passages are widened to with the text around them; 0: as found",
-    )
-    max_file_mib: float = Field(default=64, gt=0, description="larger files are refused")
-    max_seconds: float = Field(default=60, gt=0, description="time one document may take to load")
-    allow_private_urls: bool = Field(default=False, description="let URLs reach private and loopback addresses")
-
-
-class Chat(Section):
-    """How a turn is answered."""
-
-    grounding: Literal["strict", "prefer", "off"] = Field(
-        default="strict",
-        description="strict: only what documents support; prefer: else says it is not from them; off: no retrieval",
-    )
-    min_confidence: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="how likely there is an answer, below which strict refuses; 0: never for this reason; unset: 0.23",
-    )
-    temperature: float = Field(default=0.0, ge=0, le=2, description="0: the likeliest words; higher: more varied")
-    max_tokens: int = Field(default=512, ge=1, description="tokens of an answer at most")
-    passages: int | None = Field(
-        default=None, ge=1, le=50, description="passages shown to the model; unset: sized to the model"
-    )
-    history_turns: int = Field(default=6, ge=0, le=100, description="earlier turns shown to the model at most")
-    instructions: str = Field(default="", description="added to the system prompt: tone, name, scope")
-
-
-class State(Section):
-    """Where conversations and the inbox are kept."""
-
-    url: str | None = Field(
-        default=None,
-        repr=False,  # may hold a password
-        pattern=r"^(sqlite|postgresql)(\+\w+)?://",
-        description="sqlite:///… or postgresql://…; unset: SQLite under data_dir",
-    )
-
-
-class Server(Section):
-    """The HTTP surface."""
-
-    host: str = Field(default="127.0.0.1", description="address to listen at; beyond loopback api_keys must be set")
-    port: int = Field(default=8000, ge=0, le=65535, description="port to listen at; 0: any free one")
-    public_url: str | None = Field(default=None, description="the URL platforms reach the webhooks at")
-    api_keys: Annotated[list[SecretStr], Listed] = Field(
-        default_factory=list, description="keys that /v1 asks for; empty: none"
-    )
-    cors_origins: Annotated[list[str], Listed] = Field(
-        default_factory=list, description="web pages allowed to call the API"
-    )
-    trusted_network: bool = Field(
-        default=False, description="callers were checked before they reach the port (SageMaker): listen anywhere"
-    )
-    max_body_mib: float = Field(default=32, gt=0, description="larger requests are refused with 413")
-    max_concurrent: int = Field(default=64, ge=1, description="answers generated at once; more are refused with 429")
-    title: str = Field(default="Assistant", description="name shown on the chat page")
-
-
-class Safety(Section):
-    """Limits on what users may do."""
-
-    max_question_chars: int = Field(default=8000, ge=1, description="longer questions are refused")
 
 
 class Settings(Section):
@@ -186,7 +37,10 @@ class Settings(Section):
     knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
     chat: Chat = Field(default_factory=Chat)
     state: State = Field(default_factory=State)
+    inbox: InboxSettings = Field(default_factory=InboxSettings)
+    bot: Bot = Field(default_factory=Bot)
     server: Server = Field(default_factory=Server)
+    web: Web = Field(default_factory=Web)
     safety: Safety = Field(default_factory=Safety)
     connectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

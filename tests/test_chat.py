@@ -16,7 +16,7 @@ from assistant.errors import EngineUnavailable, InvalidQuestion, PermanentError,
 from assistant.knowledge.passages import Passage
 from assistant.knowledge.question import Remark
 from assistant.retrieval import Inquiry, Retrieved
-from assistant.settings import Chat
+from assistant.sections import Chat
 
 QUESTION = "How often must the pump be serviced?"
 HISTORY = (HumanMessage("Tell me of the Zeta-9 pump."), AIMessage("It pumps [1]."))

@@ -235,3 +235,29 @@ def test_settings_do_not_change_after_loading() -> None:
     settings = Settings.load()
     with pytest.raises(ValueError, match="frozen"):
         settings.engine.model = "other"
+
+
+def test_a_bot_reads_documents_and_asks_for_feedback_unless_told_otherwise() -> None:
+    bot = Settings.load().bot
+    assert (True, True, "button", 10, None, []) == (
+        bot.documents,
+        bot.feedback,
+        bot.sources,
+        bot.max_file_mib,
+        bot.human,
+        bot.access,
+    )
+
+
+def test_labels_of_everyone_on_the_platforms_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSISTANT_BOT__ACCESS", "tenant:acme, customers")
+    assert ["customers", "tenant:acme"] == Settings.load().bot.access
+
+
+def test_a_label_that_no_document_can_have_is_named() -> None:
+    assert "bot.access: Value error, access label ' ' is blank" in refusal(toml('[bot]\naccess = [" "]\n'))
+
+
+@pytest.mark.parametrize("line", ["max_file_mib = 0", "max_documents = 0", 'sources = "links"'])
+def test_a_wrong_value_for_the_bot_is_named(line: str) -> None:
+    assert refusal(toml(f"[bot]\n{line}\n")).startswith(f"bot.{line.split()[0]}: ")

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.errors import ConfigurationError
-from assistant.settings import Chat, Engine
+from assistant.sections import Chat, Engine
 
 KINDS = ("vllm", "openai", "sagemaker")
 

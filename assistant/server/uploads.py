@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from assistant.server.problems import BadRequest
-
-MAX_NAME_BYTES = 200
-"""File systems allow 255; the prefixes of files in transit need room."""
-MAX_SUFFIX_BYTES = 20
-FORBIDDEN = '<>:"|?*'
-"""Not allowed in names by Windows, and never needed."""
+from assistant.filenames import clean_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +46,6 @@ class Uploads:
         path = Path(source)
         if path.parent == self.folder.absolute() and path.is_file():
             path.unlink(missing_ok=True)
-
-
-def clean_name(name: str) -> str:
-    """The last part of `name` without anything a file system could take for something else.
-
-    Raises:
-        BadRequest: nothing is left.
-    """
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(c for c in last if c not in FORBIDDEN and unicodedata.category(c)[0] != "C")
-    stem, suffix = os.path.splitext(kept.strip(" ."))
-    suffix = _cut(suffix, MAX_SUFFIX_BYTES)
-    cut = _cut(stem, MAX_NAME_BYTES - len(suffix.encode())) + suffix
-    if not cut:
-        raise BadRequest(f"file name {name!r} cannot be used", param="file")
-    return cut
-
-
-def _cut(text: str, size: int) -> str:
-    return text.encode()[:size].decode(errors="ignore")
 
 
 def _previous(path: Path) -> Path:

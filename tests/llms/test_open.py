@@ -14,7 +14,7 @@ from langchain_core.messages import HumanMessage
 
 from assistant.errors import ConfigurationError
 from assistant.llms import ChatVLLM, open_chat_model
-from assistant.settings import Chat, Engine
+from assistant.sections import Chat, Engine
 
 CACHE = Path("unused")
 
