@@ -1,1 +1,1 @@
-"""Connectors put the assistant on messaging platforms: one file a platform, found by the entry point group `assistant.connectors`."""
+"""Connectors put the assistant on messaging platforms: one class a platform, found by the entry point group `assistant.connectors`."""
