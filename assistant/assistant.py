@@ -128,6 +128,7 @@ class Assistant:
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
         access: Iterable[str] = (),
+        turn: str | None = None,
     ) -> Answer:
         """The answer to a question. Works in a notebook, where an event loop runs already.
 
@@ -138,6 +139,8 @@ class Assistant:
             options: for this call `temperature`, `top_p`, `max_tokens`, `stop`, `seed`, `instructions` (system text).
             access: the labels of who asks, such as `tenant:acme`; documents with access lists are found, and earlier
                 turns of the conversation are remembered, only for those who have the labels.
+            turn: name of this turn in the conversation; asked again under the same name, as after a crash, it takes the
+                place of the earlier one and is not told of it.
 
         Raises:
             InvalidQuestion: the question is empty or too long, or an option is unknown.
@@ -145,7 +148,9 @@ class Assistant:
             PromptTooLong: the question does not fit the model.
             TransientError: the model or a database does not answer now.
         """
-        return run(self.aask(question, conversation=conversation, history=history, options=options, access=access))
+        return run(
+            self.aask(question, conversation=conversation, history=history, options=options, access=access, turn=turn)
+        )
 
     async def aask(
         self,
@@ -155,9 +160,12 @@ class Assistant:
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
         access: Iterable[str] = (),
+        turn: str | None = None,
     ) -> Answer:
         """As `ask`."""
-        events = self.astream(question, conversation=conversation, history=history, options=options, access=access)
+        events = self.astream(
+            question, conversation=conversation, history=history, options=options, access=access, turn=turn
+        )
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Done):
@@ -172,10 +180,13 @@ class Assistant:
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
         access: Iterable[str] = (),
+        turn: str | None = None,
     ) -> Generator[Event, None, None]:
         """As `astream`, in code without `await`; leaving the loop aborts the generation."""
         return iterate(
-            self.astream(question, conversation=conversation, history=history, options=options, access=access)
+            self.astream(
+                question, conversation=conversation, history=history, options=options, access=access, turn=turn
+            )
         )
 
     async def astream(
@@ -186,6 +197,7 @@ class Assistant:
         history: Sequence[BaseMessage] | None = None,
         options: Mapping[str, Any] | None = None,
         access: Iterable[str] = (),
+        turn: str | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The answer as it is written: text deltas, citations, then `Done` with the whole answer; arguments as `ask`.
 
@@ -194,15 +206,15 @@ class Assistant:
         """
         question = check_question(question, max_chars=self.settings.safety.max_question_chars)
         held = labels(access, most=MAX_HELD)
-        recalled = await self._recall(conversation, history, held)
-        turn = Turn(question, recalled, self._options(options), conversation, held)
+        recalled = await self._recall(conversation, history, held, turn)
+        asked = Turn(question, recalled, self._options(options), conversation, held)
         model = await self._model.aget()
         retriever = await self._retriever(model)
         chat, context = self.settings.chat, self.settings.engine.max_model_len
-        async with aclosing(respond(turn, model=model, retriever=retriever, chat=chat, context=context)) as events:
+        async with aclosing(respond(asked, model=model, retriever=retriever, chat=chat, context=context)) as events:
             async for event in events:
                 if isinstance(event, Done) and conversation is not None and history is None:
-                    await self._conversations.aappend(conversation, question, event.answer, access=held)
+                    await self._conversations.aappend(conversation, question, event.answer, access=held, turn=turn)
                 yield event
 
     def as_runnable(self) -> Runnable[Any, Answer]:
@@ -239,14 +251,18 @@ class Assistant:
         await self.aclose()
 
     async def _recall(
-        self, conversation: str | None, history: Sequence[BaseMessage] | None, access: Sequence[str]
+        self,
+        conversation: str | None,
+        history: Sequence[BaseMessage] | None,
+        access: Sequence[str],
+        turn: str | None,
     ) -> tuple[BaseMessage, ...]:
         if history is not None:
             return tuple(history)
         if conversation is None:
             return ()
         turns = self.settings.chat.history_turns
-        return tuple(await self._conversations.amessages(conversation, turns, access=access))
+        return tuple(await self._conversations.amessages(conversation, turns, access=access, without=turn))
 
     def _options(self, options: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """A given model keeps its own limit of tokens unless settings or the call name one."""

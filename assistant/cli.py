@@ -6,7 +6,7 @@ import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -185,7 +185,7 @@ def serve(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Serve the HTTP API and the web chat."""
+    """Serve the HTTP API, the web chat and the messaging platforms."""
     from assistant.commands import serve as command
 
     command.run(_settings(context, config), host=host, port=port, sample=sample)
@@ -223,6 +223,72 @@ def evaluate(
         command.Wanted(dataset, documents or (), answers, limit, against or (), report, floor or ()),
         as_json=as_json,
     )
+
+
+inbox = typer.Typer(
+    no_args_is_help=True, help="Look into the durable inbox, and decide about what it could not answer."
+)
+app.add_typer(inbox, name="inbox")
+
+
+@inbox.command("list")
+def list_turns(
+    context: typer.Context,
+    state: Annotated[
+        Literal["queued", "running", "answered", "parked", "dead"] | None,
+        typer.Option("--state", "-s", help="Only turns in this state."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="Turns shown at most.")] = 100,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Turns, the newest first; `dead` gave up, `parked` has a send whose outcome nobody knows."""
+    from assistant.commands import inbox as command
+
+    command.list_turns(_settings(context, config), state=state, limit=limit, as_json=as_json)
+
+
+@inbox.command()
+def show(
+    context: typer.Context,
+    turn: Annotated[str, typer.Argument(metavar="ID", callback=_not_blank)],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Everything about one turn: messages, the parts of its answer with their receipts, what happened when."""
+    from assistant.commands import inbox as command
+
+    command.show(_settings(context, config), turn, as_json=as_json)
+
+
+@inbox.command()
+def retry(
+    context: typer.Context,
+    turns: Annotated[list[str] | None, typer.Argument(metavar="ID...", show_default=False)] = None,
+    all_dead: Annotated[bool, typer.Option("--all-dead", help="Every dead letter.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Try dead or parked turns again, from where they ended: an answer that is recorded is not written again.
+
+    They go to the end of their conversation's lane, and are answered by the running server, or the next one.
+    """
+    from assistant.commands import inbox as command
+
+    if not turns and not all_dead:
+        raise typer.BadParameter("give the ids of turns, or --all-dead", param_hint="ID...")
+    command.retry(_settings(context, config), turns or [], all_dead=all_dead)
+
+
+@inbox.command()
+def drop(
+    context: typer.Context,
+    turns: Annotated[list[str], typer.Argument(metavar="ID...")],
+    config: ConfigOption = None,
+) -> None:
+    """Give turns up: they are not answered, also not when the platform sends their message again."""
+    from assistant.commands import inbox as command
+
+    command.drop(_settings(context, config), turns)
 
 
 @app.command()

@@ -19,9 +19,13 @@ HEAD = f"""\
 """
 
 CONNECTORS = """\
-# Messaging platforms, one table each; a connector is on when its table is present.
+# Messaging platforms, one table each; a connector is on when its table is present. Two bots on one platform are two
+# tables with `class`; `class` also names a connector of your own: class = "package.module:Class".
+
 # [connectors.telegram]
-# token = "…"
+#   token = "…"         # from @BotFather
+#   secret_token = "…"  # 1 to 256 letters, digits, - and _ of your choice; what proves a webhook
+#   mode = "polling"    # or webhook, at server.public_url + /webhooks/telegram
 """
 
 

@@ -255,12 +255,15 @@ def _exposure(settings: Settings) -> Iterator[Check]:
 
 
 def _connectors(settings: Settings) -> Iterator[Check]:
-    if not settings.connectors:
-        return
-    from assistant.server.app import check_connectors
+    from assistant import doctor_messaging
 
-    check_connectors(settings)
-    yield Check("connectors", "ok", ", ".join(settings.connectors))
+    return doctor_messaging.connectors(settings)
+
+
+def _inbox(settings: Settings) -> Iterator[Check]:
+    from assistant import doctor_messaging
+
+    return doctor_messaging.inbox(settings)
 
 
 def _importable(module: str) -> bool:
@@ -277,4 +280,5 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Check]]] = {
     "engine": _engine,
     "exposure": _exposure,
     "connectors": _connectors,
+    "inbox": _inbox,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from sqlalchemy import URL, Engine, Index, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Engine, Index, create_engine, delete, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -23,9 +24,12 @@ from assistant.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
     from langchain_community.chat_message_histories.sql import DefaultMessageConverter, SQLChatMessageHistory
+    from sqlalchemy import ColumnElement
 
 TABLE = "conversations"
 BUSY_SECONDS = 30
+TURN = "turn"
+"""Key in `additional_kwargs` of both messages of a turn that has a name."""
 
 
 class Conversations:
@@ -34,6 +38,8 @@ class Conversations:
     `url` is an SQLAlchemy URL as in `Settings.state_url`; `sqlite://` keeps them in memory. A question and its answer
     are written together once the answer is complete, so turns of one conversation that run at the same time cannot
     interleave. An answer keeps its citations in `additional_kwargs`.
+
+    A turn may have a name: kept again under the same name, as after a crash, it takes the place of the earlier one.
 
     Raises (every method):
         ConfigurationError: the URL is wrong or its driver is not installed.
@@ -49,37 +55,54 @@ class Conversations:
         return self._store.get().history(conversation)
 
     def messages(
-        self, conversation: str, last_turns: int | None = None, *, access: Collection[str] | None = None
+        self,
+        conversation: str,
+        last_turns: int | None = None,
+        *,
+        access: Collection[str] | None = None,
+        without: str | None = None,
     ) -> list[BaseMessage]:
         """What was said, oldest first; of a turn, two messages count.
 
         With `access`, turns are left out that somebody with more labels had: their answers may tell what these hide.
+        `without` names a turn that is left out: what it said itself is no history to it.
         """
         if last_turns == 0:
             return []
-        said = self._store.get().messages(conversation, limit=last_turns and 2 * last_turns)
+        said = self._store.get().messages(conversation, limit=last_turns and 2 * last_turns, without=without)
         return said if access is None else _permitted(said, access)
 
     async def amessages(
-        self, conversation: str, last_turns: int | None = None, *, access: Collection[str] | None = None
+        self,
+        conversation: str,
+        last_turns: int | None = None,
+        *,
+        access: Collection[str] | None = None,
+        without: str | None = None,
     ) -> list[BaseMessage]:
         """As `messages`."""
-        return await asyncio.to_thread(self.messages, conversation, last_turns, access=access)
+        return await asyncio.to_thread(self.messages, conversation, last_turns, access=access, without=without)
 
-    def append(self, conversation: str, question: str, answer: Answer, *, access: Sequence[str] = ()) -> None:
-        """Keep one turn, of somebody with the labels `access`."""
+    def append(
+        self, conversation: str, question: str, answer: Answer, *, access: Sequence[str] = (), turn: str | None = None
+    ) -> None:
+        """Keep one turn, of somebody with the labels `access`, in the place of an earlier one of the name `turn`."""
+        named = {} if turn is None else {TURN: turn}
         said = {
             "citations": [asdict(citation) for citation in answer.citations],
             "grounded": answer.grounded,
             "evidence": list(answer.evidence),
             "access": list(access),
+            **named,
         }
-        turn = [HumanMessage(question), AIMessage(answer.text, additional_kwargs=said)]
-        self._store.get().append(conversation, turn)
+        both = [HumanMessage(question, additional_kwargs=named), AIMessage(answer.text, additional_kwargs=said)]
+        self._store.get().append(conversation, both, instead_of=turn)
 
-    async def aappend(self, conversation: str, question: str, answer: Answer, *, access: Sequence[str] = ()) -> None:
+    async def aappend(
+        self, conversation: str, question: str, answer: Answer, *, access: Sequence[str] = (), turn: str | None = None
+    ) -> None:
         """As `append`."""
-        await asyncio.to_thread(self.append, conversation, question, answer, access=access)
+        await asyncio.to_thread(self.append, conversation, question, answer, access=access, turn=turn)
 
     def clear(self, conversation: str) -> None:
         """Forget a conversation."""
@@ -128,24 +151,38 @@ class Store:
 
         return SQLChatMessageHistory(conversation, custom_message_converter=self._converter, connection=self.engine)
 
-    def messages(self, conversation: str, *, limit: int | None) -> list[BaseMessage]:
-        """The last messages, oldest first; all where `limit` is None."""
+    def messages(self, conversation: str, *, limit: int | None, without: str | None = None) -> list[BaseMessage]:
+        """The last messages, oldest first; all where `limit` is None; `without` those of the turn of this name."""
         row = self._row
         newest = select(row).where(row.session_id == conversation).order_by(row.id.desc()).limit(limit)
+        if without is not None:
+            newest = newest.where(~self._of_turn(without))
         with self._reachable(), Session(self.engine) as session:
             return [self._converter.from_sql_model(row) for row in session.scalars(newest)][::-1]
 
-    def append(self, conversation: str, messages: list[BaseMessage]) -> None:
-        """Write the messages in one transaction, next to each other whoever else writes to the conversation."""
+    def append(self, conversation: str, messages: list[BaseMessage], *, instead_of: str | None = None) -> None:
+        """Write the messages in one transaction, next to each other whoever else writes to the conversation.
+
+        Those of the turn `instead_of` are deleted in the same transaction.
+        """
         with self._reachable(), Session(self.engine) as session, session.begin():
             if self.engine.dialect.name == "postgresql":  # ids of two writers may alternate; SQLite has one writer
                 session.execute(select(func.pg_advisory_xact_lock(func.hashtext(conversation))))
+            if instead_of is not None:
+                session.execute(
+                    delete(self._row).where(self._row.session_id == conversation, self._of_turn(instead_of))
+                )
             session.add_all([self._converter.to_sql_model(message, conversation) for message in messages])
 
     def clear(self, conversation: str) -> None:
         """Delete the messages of a conversation."""
         with self._reachable():
             self.history(conversation).clear()
+
+    def _of_turn(self, name: str) -> ColumnElement[bool]:
+        """Messages are JSON text, in which a quote that somebody wrote is escaped: only a key and its value look so."""
+        written: ColumnElement[bool] = self._row.message.contains(json.dumps({TURN: name})[1:-1], autoescape=True)
+        return written
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import http.server
 import importlib.util
 import json
@@ -14,8 +15,13 @@ import pytest
 
 from assistant import hardware
 from assistant.doctor import Check, examine
+from assistant.errors import Rejected
+from assistant.inbox import Inbox, Reply, Turn
 from assistant.knowledge import Knowledge
 from assistant.settings import Settings
+from assistant.testing.memory_connector import MemoryConnector
+from assistant.testing.memory_platform import body, event
+from assistant.types import Webhook
 
 SECRET = "sk-never-shown-0123456789"
 ECHO = {"kind": "assistant.testing.echo:EchoChat"}
@@ -197,6 +203,69 @@ def test_listening_beyond_this_machine_without_keys_fails() -> None:
 
 def test_a_connector_that_is_not_installed_fails() -> None:
     assert "fail" == check("connectors", **{"connectors.pigeon": {"token": SECRET}}).state
+
+
+MEMORY = {"class": "assistant.testing.memory_connector:MemoryConnector", "secret": SECRET}
+
+
+def test_a_wrong_key_of_a_connector_fails_by_its_name() -> None:
+    found = check("connectors", **{"connectors.memory": {**MEMORY, "secrit": SECRET}})
+    assert ("fail", True) == (found.state, "connectors.memory.secrit" in found.detail)
+    assert SECRET not in f"{found}"
+
+
+def test_every_connector_is_looked_at() -> None:
+    wrong: dict[str, dict[str, Any]] = {"connectors.one": {}, "connectors.two": MEMORY, "connectors.three": {}}
+    found = [found.state for found in examine(configure(**wrong)) if found.name == "connectors"]
+    assert ["fail", "ok", "fail"] == found
+
+
+@pytest.mark.parametrize(
+    ("public_url", "mode", "state"),
+    [
+        ("https://bot.example", "webhook", "ok"),
+        ("http://bot.example", "webhook", "warn"),
+        ("", "webhook", "fail"),
+        ("", "polling", "ok"),
+        ("", None, "ok"),
+        ("http://bot.example", "polling", "ok"),
+    ],
+)
+def test_a_webhook_needs_a_public_url(public_url: str, mode: str | None, state: str) -> None:
+    connector = {"class": "doctor_fakes:Either", "secret": SECRET, **({"mode": mode} if mode else {})}
+    assert state == check("connectors", server={"public_url": public_url}, **{"connectors.memory": connector}).state
+
+
+def inbox_checks() -> list[tuple[str, str]]:
+    return [(found.state, found.detail) for found in examine(configure()) if found.name == "inbox"]
+
+
+def test_an_inbox_that_is_not_there_yet_is_empty() -> None:
+    assert [("ok", "0 messages wait, 0 are being answered")] == inbox_checks()
+
+
+def test_an_inbox_that_cannot_be_read_fails() -> None:
+    Path("data").mkdir()
+    Path("data/state-inbox.db").write_bytes(b"this is no database, but long enough to be one" * 10)
+    assert ["fail"] == [state for state, _ in inbox_checks()]
+
+
+async def test_what_waits_for_a_person_is_a_warning() -> None:
+    settings = Settings.load(configure())
+    connector = MemoryConnector(secret=SECRET)
+
+    async def respond(turn: Turn) -> Reply:
+        raise Rejected("the person blocked the bot")
+
+    inbox = Inbox(settings.state_url, {"memory": connector}, respond, settings=settings.inbox)
+    await inbox.start()
+    await inbox.accept(connector.parse(Webhook("POST", body=body(event("1", "hello")))))
+    while not (await inbox.desk.acounts())["dead"]:  # noqa: ASYNC110 - the database tells nobody
+        await asyncio.sleep(0.01)
+    await inbox.aclose()
+    await inbox.desk.aclose()
+
+    assert ("warn", "1 dead letters, 0 parked: they wait for a person") in await asyncio.to_thread(inbox_checks)
 
 
 def test_the_memory_of_the_gpus_is_added_up() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
+from turn_fakes import PUMP, Found, Scripted
 
-from assistant.answers import Answer, Citation
+from assistant import Assistant
+from assistant.answers import Answer, Citation, Done
 from assistant.errors import ConfigurationError, TransientError
-from assistant.memory import Conversations
+from assistant.memory import TURN, Conversations
 
 ANSWER = Answer("Every 45 days [1].", "yes", (Citation(1, "pump.md", "Pump", "every 45 days", start=3, end=16),))
 
@@ -97,6 +100,76 @@ def test_turns_of_somebody_with_more_labels_are_not_remembered(conversations: Co
     assert ["p1"] == conversations.messages("c")[3].additional_kwargs["evidence"]
 
 
+def test_a_turn_kept_again_under_its_name_takes_the_place_of_the_earlier_one(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER, turn="telegram:1:2")
+    conversations.append("c", "And who?", Answer("A technician.", "yes"))
+    conversations.append("c", "How often?", Answer("Monthly.", "no"), turn="telegram:1:2")
+
+    expected = ["And who?", "A technician.", "How often?", "Monthly."]
+    assert expected == [message.text for message in conversations.messages("c")]
+
+
+def test_both_messages_of_a_turn_know_its_name(conversations: Conversations) -> None:
+    conversations.append("c", "How often?", ANSWER, turn="t")
+
+    assert ["t", "t"] == [message.additional_kwargs[TURN] for message in conversations.messages("c")]
+
+
+def test_turns_without_a_name_never_replace_each_other(conversations: Conversations) -> None:
+    for _ in range(2):
+        conversations.append("c", "How often?", ANSWER)
+
+    assert 4 == len(conversations.messages("c"))
+
+
+def test_a_turn_of_the_same_name_in_another_conversation_stays(conversations: Conversations) -> None:
+    conversations.clear("d")
+    for conversation in "cd":
+        conversations.append(conversation, "How often?", ANSWER, turn="t")
+    kept = [len(conversations.messages(conversation)) for conversation in "cd"]
+    conversations.clear("d")
+
+    assert [2, 2] == kept
+
+
+def test_a_turn_is_left_out_of_its_own_history_and_counts_for_none(conversations: Conversations) -> None:
+    conversations.append("c", "one?", Answer("1", "no"))
+    conversations.append("c", "two?", Answer("2", "no"), turn="t")
+
+    assert ["one?", "1"] == [message.text for message in conversations.messages("c", 1, without="t")]
+
+
+@pytest.mark.parametrize("name", ["t", '"', "\\", "%", "_", "/", "a\nb", "ü…😀", '", "turn": "t'])
+def test_names_are_compared_as_they_are_written(conversations: Conversations, name: str) -> None:
+    other = f"{name}x"
+    conversations.append("c", "Kept?", ANSWER, turn=other)
+    for _ in range(2):
+        conversations.append("c", f'"turn": "{name}"', Answer(json.dumps({"turn": other}), "no"), turn=name)
+
+    assert [other, other, name, name] == [said.additional_kwargs[TURN] for said in conversations.messages("c")]
+    assert [name, name] == [said.additional_kwargs[TURN] for said in conversations.messages("c", without=other)]
+
+
+def test_one_turn_kept_by_many_at_once_is_there_once_and_whole(conversations: Conversations) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: conversations.append("c", f"q{n}", Answer(f"a{n}", "no"), turn="t"), range(16)))
+
+    question, answer = (message.text for message in conversations.messages("c"))
+    assert question.replace("q", "a") == answer
+
+
+def test_an_assistant_asked_again_in_the_same_turn_answers_as_the_first_time() -> None:
+    model = Scripted(pieces=["Every 45 days [1]."])
+    assistant = Assistant(model, Found(documents=[PUMP]))
+    answers = [assistant.ask("How often?", conversation="c", turn="t") for _ in range(2)]
+    streamed = [
+        event for event in assistant.stream("How often?", conversation="c", turn="t") if isinstance(event, Done)
+    ]
+
+    assert answers == [streamed[0].answer] * 2
+    assert (model.asked[0], 2) == (model.asked[2], len(assistant.conversations.messages("c")))
+
+
 async def test_the_async_twins_do_the_same(conversations: Conversations) -> None:
     await asyncio.gather(*(conversations.aappend("c", f"q{n}", ANSWER) for n in range(5)))
     read = len(await conversations.amessages("c"))
@@ -114,7 +187,7 @@ def test_a_nul_character_is_kept(conversations: Conversations) -> None:
 def test_a_conversation_outlives_the_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'state.db'}"
     code = (
-        "import sys; from assistant.memory import Conversations; from assistant.answers import Answer;"
+        "import sys; from assistant.memory import TURN, Conversations; from assistant.answers import Answer;"
         "Conversations(sys.argv[1]).append('c', 'How often?', Answer('Daily.', 'no'))"
     )
     subprocess.run([sys.executable, "-c", code, url], check=True, cwd=Path(__file__).parent.parent)

@@ -1,9 +1,11 @@
-"""`assistant serve`: the HTTP API and the web chat."""
+"""`assistant serve`: the HTTP API, the web chat and the messaging platforms."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
+import math
 import signal
 import socket
 from typing import TYPE_CHECKING, TextIO
@@ -18,14 +20,16 @@ from assistant.samples import FOLDER
 from assistant.server.app import create_app
 
 if TYPE_CHECKING:
+    from assistant.server.parts import Parts
     from assistant.settings import Settings
-
-STOP_SECONDS = 30
-"""How long running answers may take to finish once the server was asked to stop."""
 
 
 def run(settings: Settings, *, host: str | None, port: int | None, sample: bool) -> None:
-    """Serve until SIGTERM (exit code 0) or Ctrl-C (130); answers that run may finish."""
+    """Serve until SIGTERM (exit code 0) or Ctrl-C (130); answers that run may finish within `inbox.grace_seconds`.
+
+    Raises:
+        ConfigurationError: the configuration is wrong, or another process has the port or the inbox.
+    """
     given = {"host": host, "port": port}
     server = settings.server.model_copy(update={key: value for key, value in given.items() if value is not None})
     settings = settings.model_copy(update={"server": server})
@@ -37,27 +41,43 @@ def run(settings: Settings, *, host: str | None, port: int | None, sample: bool)
             app,
             log_config=None,
             access_log=logging.root.isEnabledFor(logging.DEBUG),
-            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_graceful_shutdown=math.ceil(settings.inbox.grace_seconds),
             server_header=False,
         )
         url = url_of(listener)
         # uvicorn raises the signal again once it has stopped; for SIGTERM that is a stop as asked, not a failure.
         signal.signal(signal.SIGTERM, lambda *_: None)
-        Announced(config, f"{settings.server.title}: {url} (API reference: {url}/docs)", out).run([listener])
+        notice = f"{settings.server.title}: {url} (API reference: {url}/docs)"
+        parts: Parts = app.state.parts
+        Announced(config, notice, out, parts=parts).run([listener])
+        if parts.inbox.refused:
+            raise parts.inbox.refused
 
 
 class Announced(uvicorn.Server):
-    """Says where it listens as soon as it does."""
+    """Says where it listens as soon as it does; ends where the inbox is another process's.
 
-    def __init__(self, config: uvicorn.Config, notice: str, out: TextIO) -> None:
+    Once asked to stop, requests and the inbox finish at the same time: an orchestrator waits once for both.
+    """
+
+    def __init__(self, config: uvicorn.Config, notice: str, out: TextIO, *, parts: Parts) -> None:
         super().__init__(config)
         self._notice, self._out = notice, out
+        self._inbox = parts.inbox
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._out.write(f"{self._notice}\n")
             self._out.flush()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._inbox.refused is not None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        closing = asyncio.create_task(self._inbox.aclose())
+        await super().shutdown(sockets)
+        await closing
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import entry_points
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING
 
@@ -13,40 +12,37 @@ from fastapi.security import HTTPBearer
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from assistant.errors import ConfigurationError
-from assistant.server import health, knowledge_api, openai_api, page, problems, sagemaker_api
+from assistant.sections import Server
+from assistant.server import chat_api, health, inbox_api, knowledge_api, openai_api, page, problems, sagemaker_api
 from assistant.server.guard import Guard, check_listen
 from assistant.server.limits import BodyLimit
 from assistant.server.meters import Metered
 from assistant.server.parts import Parts
 from assistant.server.startup import Startup
-from assistant.settings import Server, Settings
+from assistant.server.webhooks import Webhooks
+from assistant.settings import Settings
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
 
 __all__ = ["check_listen", "create_app"]
 
-CONNECTORS = "assistant.connectors"
-"""Entry point group under which a connector is found by the name of its configuration section."""
-
 
 def create_app(settings: Settings, *, assistant: Assistant | None = None) -> FastAPI:
     """The whole HTTP surface; `assistant` is opened from `settings` when not given, and then closed at the end.
 
     Raises:
-        ConfigurationError: `server.host` is not loopback and no API key is set, or a connector is not installed.
+        ConfigurationError: `server.host` is not loopback and no API key is set, or a connector is not installed or its
+            section is wrong.
     """
     check_listen(settings, settings.server.host)
-    check_connectors(settings)
     parts = Parts(settings, startup=Startup(settings, assistant=assistant))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts.startup.begin()
+        parts.begin()
         yield
-        await parts.turns.aclose()
-        await parts.startup.aclose()
+        await parts.aclose()
 
     app = FastAPI(
         title=settings.server.title,
@@ -58,26 +54,15 @@ def create_app(settings: Settings, *, assistant: Assistant | None = None) -> Fas
     )
     app.state.parts = parts
     problems.install(app)
+    app.router.routes.append(Webhooks(parts.inbox).route)
     key = [Depends(HTTPBearer(auto_error=False))]  # tells the API reference; the guard asks for it
-    for router in (openai_api.router, knowledge_api.router, sagemaker_api.router):
+    for router in (openai_api.router, knowledge_api.router, inbox_api.router, sagemaker_api.router):
         app.include_router(router, dependencies=key)
+    app.include_router(chat_api.router)
     app.include_router(health.router)
     app.include_router(page.router)
     app.mount("/static", page.static_files())
     return app
-
-
-def check_connectors(settings: Settings) -> None:
-    """Refuse sections of connectors that are not installed.
-
-    Raises:
-        ConfigurationError: the message names the section and what is installed.
-    """
-    installed = sorted(point.name for point in entry_points(group=CONNECTORS))
-    for name in settings.connectors:
-        if name not in installed:
-            known = ", ".join(installed) or "none"
-            raise ConfigurationError(f"connectors.{name}: no such connector is installed (installed: {known})")
 
 
 def _middleware(server: Server, parts: Parts) -> list[Middleware]:

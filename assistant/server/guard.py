@@ -11,11 +11,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistant.errors import ConfigurationError
+from assistant.sections import Server
 from assistant.server.problems import Problem
-from assistant.settings import Server, Settings
+from assistant.settings import Settings
 
 PROTECTED = ("/v1/", "/invocations")
 READING = ("GET", "HEAD", "OPTIONS")
+WEBHOOKS = "/webhooks/"
 
 
 def is_loopback(host: str) -> bool:
@@ -47,7 +49,8 @@ class Guard:
 
     With keys: `Authorization: Bearer KEY`. Without: the Host header must name this machine (a page whose
     DNS name was rebound to 127.0.0.1 sends its own name), and a browser's Origin must be ours or listed.
-    In a trusted network without keys, nothing is asked.
+    In a trusted network without keys, nothing is asked. Nor is a webhook: its platform has no key of ours, calls
+    `server.public_url` or whatever name a tunnel has, and proves itself by its signature before anything is read.
     """
 
     def __init__(self, app: ASGIApp, *, server: Server) -> None:
@@ -66,6 +69,8 @@ class Guard:
         await problem.response(headers=challenge)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Problem | None:
+        if _routed(scope).startswith(WEBHOOKS):  # what the router matches, so that nothing else slips through
+            return None
         headers = Headers(scope=scope)
         if not self._keys:
             return None if self._trusting else self._not_local(headers, scope["method"])
@@ -99,6 +104,13 @@ def _is_protected(scope: Scope) -> bool:
     """With or without the root path: not every server and proxy sends it, and the router then matches what is there."""
     path: str = scope["path"]
     return path.startswith(PROTECTED) or path.removeprefix(scope.get("root_path", "")).startswith(PROTECTED)
+
+
+def _routed(scope: Scope) -> str:
+    """The path that the router matches: without the root path where it is there."""
+    path: str = scope["path"]
+    rest = path.removeprefix(scope.get("root_path", ""))
+    return rest if rest.startswith("/") else path
 
 
 def _digest(key: bytes) -> bytes:

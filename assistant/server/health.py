@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,14 +21,27 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready")
 async def ready(parts: PartsOf) -> Response:
-    """200 when questions can be answered; until then 503, with a line for every part and why it failed."""
-    startup = parts.startup
-    wait = {"Retry-After": "2"} if startup.status == "starting" else {}
-    body = {"status": startup.status, "parts": startup.parts}
-    return JSONResponse(body, 200 if startup.ready else 503, wait)
+    """200 when questions can be answered; until then 503, with a line for every part and why it failed.
+
+    A connector that fails is shown, and the others and the API go on; 503 only where all that are configured gave up.
+    One that is still being opened does not hold the others back, nor its own webhooks.
+    """
+    startup, inbox = parts.startup, parts.inbox
+    status = "failed" if inbox.failed else startup.status
+    if status == "ready" and inbox.state != "ready":
+        status = "starting"
+    lines = {str(part): line for part, line in startup.parts.items()} | {"inbox": inbox.state}
+    body = {
+        "status": status,
+        "parts": lines,
+        "connectors": {name: link.state for name, link in inbox.links.items()},
+    }
+    wait = {"Retry-After": "2"} if status == "starting" else {}
+    return JSONResponse(body, 200 if status == "ready" else 503, wait)
 
 
 @router.get("/metrics")
 async def metrics(parts: PartsOf) -> Response:
     """Prometheus text format."""
-    return Response(generate_latest(parts.meters.registry), media_type=CONTENT_TYPE_LATEST)
+    text = await asyncio.to_thread(generate_latest, parts.meters.registry)  # the inbox's depth is asked of a database
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -16,11 +16,12 @@ from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
 from starlette.datastructures import UploadFile
 
+from assistant.filenames import clean_name
 from assistant.knowledge.partitions import MAX_LABELS
 from assistant.server.access import of_caller, of_document
 from assistant.server.parts import Parts, PartsOf
 from assistant.server.problems import BadRequest, Problem, bad_request_for
-from assistant.server.uploads import Uploads, clean_name
+from assistant.server.uploads import Uploads
 
 if TYPE_CHECKING:
     from assistant.knowledge import IngestReport, Knowledge
@@ -169,7 +170,8 @@ async def _add_files(request: Request, parts: Parts, knowledge: Knowledge) -> Re
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         metadata = _metadata(form.get("metadata"))
         access = of_document(parts, [str(label) for label in form.getlist("access")] or None)
-        names = [clean_name(file.filename or "") for file in files]
+        with bad_request_for(ValueError, param="file"):
+            names = [clean_name(file.filename or "") for file in files]
         if not names:
             raise BadRequest("the form has no file", param="file")
         if len(set(names)) < len(names):

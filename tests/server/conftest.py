@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 import pytest
 import uvicorn
@@ -12,6 +13,7 @@ from blockbuster import blockbuster_ctx
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from langchain_core.language_models import BaseChatModel
+from messaging import URL, Bot, section
 from server_fakes import Pages, WordEmbeddings
 
 from assistant.assistant import Assistant
@@ -85,6 +87,54 @@ def open_app(settings: Settings) -> Iterator[Open]:
     yield open
     for client in opened:
         client.__exit__(None, None, None)
+
+
+class Starting(Assistant):
+    """Starts as `begin` does."""
+
+    begin: Callable[[], Any]
+
+    async def astart(self) -> Self:
+        await asyncio.to_thread(self.begin)
+        return self
+
+
+@pytest.fixture
+def bot_app(settings: Settings) -> Callable[..., FastAPI]:
+    """An app with the platform in memory; connectors by name, other sections as keywords."""
+
+    def bot_app(
+        model: BaseChatModel | None = None,
+        *,
+        start: Callable[[], Any] = lambda: None,
+        grounding: str = "strict",
+        server: Mapping[str, Any] = MappingProxyType({}),
+        inbox: Mapping[str, Any] = MappingProxyType({}),
+        **connectors: Mapping[str, Any],
+    ) -> FastAPI:
+        sections = {"server": server, "inbox": inbox, "chat": {"grounding": grounding}}
+        given = {**settings.model_dump(), **sections, "connectors": connectors or {"memory": section()}}
+        changed = Settings.model_validate(given)
+        assistant = Starting(model or EchoChat(), Pages(passages=[MANUAL]), settings=changed)
+        assistant.begin = start
+        return create_app(changed, assistant=assistant)
+
+    return bot_app
+
+
+@pytest.fixture
+def open_bot(bot_app: Callable[..., FastAPI]) -> Iterator[Callable[..., Bot]]:
+    """A bot that runs, once it is ready."""
+    with ExitStack() as stack:
+
+        def open(model: BaseChatModel | None = None, *, wait: bool = True, **given: Any) -> Bot:
+            client = TestClient(bot_app(model, **given), base_url=URL, raise_server_exceptions=False)
+            bot = Bot(stack.enter_context(client))
+            if wait:
+                bot.wait_for("ready")
+            return bot
+
+        yield open
 
 
 @pytest.fixture

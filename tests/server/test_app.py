@@ -7,9 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from assistant.errors import ConfigurationError
+from assistant.sections import Engine
 from assistant.server.app import create_app
 from assistant.server.parts import model_name
-from assistant.settings import Engine, Settings
+from assistant.settings import Settings
 
 Open = Callable[..., TestClient]
 
@@ -37,6 +38,9 @@ def test_every_route_of_the_design_is_described(client: TestClient) -> None:
         "/v1/models": {"get"},
         "/v1/knowledge/documents": {"post", "get"},
         "/v1/knowledge/search": {"post"},
+        "/v1/inbox": {"get"},
+        "/v1/inbox/{id}": {"get", "delete"},
+        "/v1/inbox/{id}/retry": {"post"},
         "/health": {"get"},
         "/ready": {"get"},
         "/metrics": {"get"},
@@ -89,8 +93,8 @@ def test_metrics_count_requests_by_route_and_answers(client: TestClient) -> None
     assert "endless" not in "".join(lines)
 
 
-def test_each_app_counts_for_itself(open_app: Open) -> None:
-    first, second = open_app(), open_app()
+def test_each_app_counts_for_itself(settings: Settings) -> None:
+    first, second = (TestClient(create_app(settings), base_url="http://127.0.0.1:8000") for _ in range(2))
     first.get("/v1/models")
     assert 'route="/v1/models"' not in second.get("/metrics").text
 

@@ -224,7 +224,7 @@ def test_an_unknown_route_answers_in_the_same_shape(client: TestClient) -> None:
     assert (404, "invalid_request_error") == (response.status_code, response.json()["error"]["type"])
 
 
-def test_labels_are_honoured_of_callers_with_a_key_only(open_app: Open) -> None:
+def test_labels_are_not_honoured_of_callers_without_a_key(open_app: Open) -> None:
     keyless = open_app().post(URL, json={**asked(), "access": ["tenant:a"]})
     assert (403, "access_needs_api_key", "access") == (
         keyless.status_code,
@@ -232,6 +232,8 @@ def test_labels_are_honoured_of_callers_with_a_key_only(open_app: Open) -> None:
         keyless.json()["error"]["param"],
     )
 
+
+def test_labels_are_honoured_of_callers_with_a_key(open_app: Open) -> None:
     keyed = open_app(api_keys=["secret"])
     header = {"Authorization": "Bearer secret"}
     assert 200 == keyed.post(URL, json={**asked(), "access": ["tenant:a"]}, headers=header).status_code

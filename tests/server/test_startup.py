@@ -55,7 +55,7 @@ def test_until_the_engine_is_ready_questions_are_put_off(settings: Settings) -> 
             assert "engine_unavailable" == response.json()["error"]["code"]
         assert (200, 200, 200) == tuple(client.get(path).status_code for path in ("/health", "/", "/v1/models"))
         go.set()
-        assert {"knowledge": "ready", "engine": "ready"} == until(client, "ready")["parts"]
+        assert {"knowledge": "ready", "engine": "ready", "inbox": "ready"} == until(client, "ready")["parts"]
         assert 200 == client.post("/v1/chat/completions", json=ASKED).status_code
 
 
@@ -108,3 +108,13 @@ def test_stopping_while_it_starts_closes_it_too(settings: Settings) -> None:
     for _ in range(2):
         with TestClient(create_app(opened), base_url=URL) as client:
             assert 200 == client.get("/health").status_code
+
+
+def test_a_second_app_on_the_same_inbox_says_who_has_it_and_answers_nothing_from_it(settings: Settings) -> None:
+    with client_of(settings, lambda: None) as first, client_of(settings, lambda: None) as second:
+        until(first, "ready")
+        body = until(second, "failed")
+        assert "in use by process" in body["parts"]["inbox"]
+        assert 503 == second.get("/ready").status_code
+        assert 200 == second.post("/v1/chat/completions", json=ASKED).status_code
+        assert 200 == first.get("/ready").status_code

@@ -1,26 +1,27 @@
-// The chat page: deep-chat shows, this file talks to /v1/chat/completions and shows the sources of an answer.
+// The chat page: deep-chat shows, talk.js keeps the connection, sources.js shows where an answer comes from.
 import "./deep-chat.js";
 import { look } from "./look.js";
+import { element, link, opens, under } from "./sources.js";
+import { Refused, Talk } from "./talk.js";
+import { language, words } from "./words.js";
 
-const HISTORY = 20; // messages sent along; the server keeps what fits
-const chat = document.querySelector("deep-chat");
+const chat = document.createElement("deep-chat"); // put into the page when it knows everything: then it is drawn once
 const status = document.querySelector("#status");
-const fromDocuments = []; // citations by the number in data-citation
+const spoken = document.querySelector("#spoken");
+const state = { ready: "", lost: false };
+const talk = new Talk({ ask: askForKey, lost });
+let resumed = null; // a message of the history whose answer is still to come
+let settled = () => {};
 
-async function post(path, body, signal) {
-  const headers = { "Content-Type": "application/json" };
-  const key = sessionStorage.getItem("api-key");
-  if (key) headers.Authorization = `Bearer ${key}`;
-  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
-  if (response.status === 401) {
-    await askForKey();
-    return post(path, body, signal);
-  }
-  if (!response.ok) {
-    const { error } = await response.json().catch(() => ({}));
-    throw new Error(error?.message ?? `the server answered ${response.status}`);
-  }
-  return response;
+function lost(is) {
+  state.lost = is;
+  tell();
+}
+
+function tell() {
+  const text = state.lost ? words.lost : { starting: words.starting, failed: words.failed }[state.ready] ?? "";
+  if (status.textContent !== text) status.textContent = text;
+  status.className = state.lost ? "lost" : state.ready;
 }
 
 function askForKey() {
@@ -30,114 +31,196 @@ function askForKey() {
   dialog.showModal();
   return new Promise((resolve, reject) => {
     dialog.onclose = () => {
-      if (dialog.returnValue !== "given") return reject(new Error("An API key is needed."));
-      sessionStorage.setItem("api-key", input.value.trim());
-      resolve();
+      if (dialog.returnValue === "given") resolve(input.value.trim());
+      else reject(new Refused("keyless", { message: words.keyless }));
     };
   });
 }
 
-async function* chunks(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let buffer = "";
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    const events = (buffer + read.value).split("\n\n");
-    buffer = events.pop();
-    for (const event of events) {
-      if (event === "data: [DONE]") return;
-      if (event.startsWith("data: ")) yield JSON.parse(event.slice(6));
-    }
-  }
-  throw new Error("The connection was lost before the answer was complete.");
-}
-
-function conversation() {
-  const said = chat.getMessages().filter((message) => message.text).slice(-HISTORY);
-  return said.map(({ role, text }) => ({ role: role === "user" ? "user" : "assistant", content: text }));
-}
-
-async function answer(_, signals) {
+// deep-chat calls this with what was submitted: by the visitor, or by `resume`.
+async function answer({ messages }, signals) {
+  const message = resumed ?? { id: talk.newId(), text: messages.at(-1).text };
+  resumed = null;
   const stop = new AbortController();
   signals.stopClicked.listener = () => stop.abort();
   signals.onOpen();
+  spoken.textContent = words.writing;
+  let text = "";
+  const grown = async (now) => {
+    if (now || text) await signals.onResponse({ text: now, overwrite: true }); // shown only once this resolves
+    text = now;
+  };
   try {
-    let annotations = [];
-    const body = { model: "assistant", stream: true, messages: conversation() };
-    for await (const chunk of chunks(await post("v1/chat/completions", body, stop.signal))) {
-      if (chunk.error) throw new Error(chunk.error.message);
-      const delta = chunk.choices[0]?.delta ?? {};
-      if (delta.content) signals.onResponse({ text: delta.content });
-      annotations = delta.annotations ?? annotations;
-    }
+    await talk.send(message.id, message.text, stop.signal);
+    const found = await talk.read(message.id, grown, stop.signal);
+    if (found?.text) await grown(found.text);
     signals.onClose();
-    if (annotations.length) chat.addMessage({ html: sources(annotations), role: "ai" });
+    if (found?.text) finish(message.id, found);
+    else if (found && !found.failed) note(words.stopped);
+    else failed(found ? words.error : words.gone, message.text, text);
   } catch (error) {
     signals.onClose();
-    if (!stop.signal.aborted) chat.addMessage({ error: error.message });
+    if (stop.signal.aborted) await stopped();
+    else failed(sentence(error), message.text, text);
   }
+  lost(false);
+  settled();
 }
 
-// Everything below that comes from a model or a document is set as text, never as HTML.
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+async function stopped() {
+  note(words.stopped);
+  await talk.stop().catch(() => {});
 }
 
-function sources(annotations) {
-  const list = element("div", { className: "sources" });
-  const byNumber = new Map(annotations.map(({ file_citation: citation }) => [citation.number, citation]));
-  for (const citation of byNumber.values()) {
-    const page = citation.page == null ? "" : `, page ${citation.page}`;
-    const summary = element("summary", {}, element("b", {}, `[${citation.number}]`), ` ${citation.title}${page}`);
-    const details = element("details", { className: "source" }, summary, element("blockquote", {}, citation.quote));
-    details.dataset.citation = fromDocuments.push(citation) - 1;
-    list.append(details);
-  }
-  return list.outerHTML;
+// Half an answer must not be taken for a whole one.
+function failed(reason, question, half) {
+  if (half) chat.updateMessage({}, chat.getMessages().length - 1);
+  trouble(reason, question);
 }
 
-async function showPassage({ target: details }) {
-  const citation = fromDocuments[details.dataset.citation];
-  if (!details.open || citation.shown) return;
-  citation.shown = true;
-  try {
-    const { quote, source } = citation;
-    const search = { query: quote.slice(0, 1000), k: 10 };
-    const { passages } = await (await post("v1/knowledge/search", search)).json();
-    const text = passages.find((passage) => passage.source === source && passage.text.includes(quote))?.text;
-    if (!text) return;
-    const start = text.indexOf(quote);
-    const marked = element("mark", {}, quote);
-    details.querySelector("blockquote").replaceChildren(text.slice(0, start), marked, text.slice(start + quote.length));
-  } catch {
-    // the quote is shown already, its surroundings are an extra
+function finish(id, found) {
+  link(bubbles().at(-1), id, found, open);
+  chat.addMessage({ html: under(id, found), role: "ai" });
+  spoken.textContent = found.text;
+}
+
+const bubbles = () => [...chat.shadowRoot.querySelectorAll(".ai-message-text:not(.html-message)")];
+
+function sentence(error) {
+  const known = { rate_limit_exceeded: words.often(error.after ?? 60), too_long: words.long, keyless: words.keyless };
+  return known[error.code] ?? words.error;
+}
+
+function trouble(text, question) {
+  spoken.textContent = "";
+  const again = element("button", { className: "again", type: "button", data: { question } }, words.again);
+  const box = element("div", { className: "trouble" }, element("span", {}, text), again);
+  box.setAttribute("role", "alert");
+  chat.addMessage({ html: box.outerHTML, role: "ai" });
+}
+
+function note(text) {
+  spoken.textContent = text;
+  chat.addMessage({ html: element("div", { className: "note" }, text).outerHTML, role: "ai" });
+}
+
+function again({ currentTarget }) {
+  currentTarget.disabled = true;
+  chat.submitUserMessage({ text: currentTarget.dataset.question });
+}
+
+async function judge({ currentTarget: button }) {
+  const { key, value } = button.dataset;
+  for (const each of button.parentElement.querySelectorAll("button")) {
+    each.setAttribute("aria-pressed", String(each === button));
   }
+  await talk.opinion(key, value === "up").catch(() => button.setAttribute("aria-pressed", "false"));
+  if (button.getAttribute("aria-pressed") === "true") spoken.textContent = words.thanks;
+}
+
+function open(id, number) {
+  const details = chat.shadowRoot.querySelector(`details[data-key="${id}"][data-number="${number}"]`);
+  details.open = true;
+  details.querySelector("summary").focus();
+  details.scrollIntoView({ block: "nearest" });
 }
 
 // deep-chat lets any link of the model through: only these may be followed.
 function guardLinks(event) {
-  const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-  if (link && !["http:", "https:", "mailto:"].includes(link.protocol)) event.preventDefault();
+  const clicked = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
+  if (clicked && !["http:", "https:", "mailto:"].includes(clicked.protocol)) event.preventDefault();
+}
+
+async function restore() {
+  const waiting = [];
+  for (const message of await talk.history()) {
+    if (!message.answer) {
+      waiting.push(message);
+      continue;
+    }
+    chat.addMessage({ text: message.text, role: "user" });
+    if (message.answer.text) {
+      chat.addMessage({ text: message.answer.text, role: "ai" });
+      link(bubbles().at(-1), message.id, message.answer, open);
+      chat.addMessage({ html: under(message.id, message.answer), role: "ai" });
+    } else if (message.answer.failed) trouble(words.error, message.text);
+    else note(words.stopped);
+  }
+  return waiting;
+}
+
+async function resume(messages) {
+  for (const message of messages) {
+    const done = new Promise((resolve) => (settled = resolve));
+    resumed = message;
+    chat.submitUserMessage({ text: message.text });
+    await done;
+  }
 }
 
 async function untilReady() {
   const answered = await fetch("ready").then((response) => response.json()).catch(() => ({}));
-  const { status: state = "starting", parts = {} } = answered;
-  const waiting = Object.entries(parts).find(([, line]) => line !== "ready");
-  status.textContent = state === "ready" ? "" : waiting ? waiting.join(": ") : "starting";
-  status.className = state;
-  chat.disableSubmitButton(state !== "ready");
-  chat.setPlaceholderText(state === "ready" ? "Ask a question" : "One moment…");
-  if (state === "starting") setTimeout(untilReady, 1000);
+  state.ready = answered.status ?? "starting";
+  tell();
+  if (state.ready === "starting") setTimeout(untilReady, 1000);
 }
 
-Object.assign(chat, look, {
-  connect: { stream: true, handler: answer },
-  errorMessages: { displayServiceErrorMessages: true },
-  introMessage: { text: "Ask a question about the documents. Every answer shows where it comes from." },
-  htmlClassUtilities: { source: { events: { toggle: showPassage } } },
-  remarkable: { html: false, breaks: true, linkTarget: "_blank" },
+async function fresh() {
+  await talk.reset();
+  location.reload();
+}
+
+// On a busy machine deep-chat draws twice: by a timer of its own, and two timers after its properties were set.
+async function drawn() {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+async function begin() {
+  await drawn();
+  chat.disableSubmitButton(true);
+  label();
+  untilReady();
+  const waiting = await restore().catch(() => []);
+  chat.disableSubmitButton(false);
+  if (parent === window) type();
+  addEventListener("focus", type);
+  await resume(waiting);
+}
+
+// What deep-chat leaves out for those who hear the page.
+function label() {
+  const log = chat.shadowRoot.querySelector("#messages");
+  log.setAttribute("role", "log");
+  log.setAttribute("aria-live", "off"); // an answer is read out once it is whole, not word by word
+  log.setAttribute("aria-label", words.conversation);
+  log.tabIndex = 0;
+}
+
+// Ready to type: when the page is opened, and when the site around it opens its frame; not where that raises a keyboard.
+function type() {
+  if (matchMedia("(pointer: fine)").matches && document.activeElement === document.body) chat.focusInput();
+}
+
+document.documentElement.lang = language;
+document.querySelector("#fresh").title = words.fresh;
+document.querySelector("#fresh").setAttribute("aria-label", words.fresh);
+document.querySelector("#fresh").onclick = fresh;
+document.querySelector("#key-label").textContent = words.key;
+document.querySelector("#key button").textContent = words.proceed;
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && parent !== window) parent.postMessage("assistant-chat:close", "*");
 });
 for (const kind of ["click", "auxclick"]) chat.addEventListener(kind, guardLinks);
-untilReady();
+chat.addEventListener("render", begin, { once: true });
+Object.assign(chat, look, {
+  connect: { stream: true, handler: answer },
+  introMessage: { text: document.body.dataset.greeting || words.greeting },
+  htmlClassUtilities: {
+    source: { events: { toggle: opens(talk) } },
+    opinion: { events: { click: judge } },
+    again: { events: { click: again } },
+  },
+  remarkable: { html: false, breaks: true, linkTarget: "_blank" },
+});
+chat.style.fontFamily = "inherit"; // without a font of its own deep-chat would ask another host for one
+document.querySelector("main").append(chat);

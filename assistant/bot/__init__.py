@@ -1,0 +1,1 @@
+"""What a chat bot does besides answering: commands, documents, sources, feedback, its phrases in many languages."""

@@ -1,0 +1,158 @@
+"""`assistant inbox`: what came in, what became of it, and what a person has to decide."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from assistant.commands import terminal
+from assistant.errors import PermanentError
+from assistant.inbox import Desk, Entry, Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assistant.inbox import State
+    from assistant.settings import Settings
+
+SHOWN = 60
+"""Characters of a text or an error in the table; `--json` and `show` have the whole of it."""
+
+
+def list_turns(settings: Settings, *, state: State | None, limit: int, as_json: bool) -> None:
+    """Print the turns in `state`, or all, at most `limit`."""
+    with terminal.reserved() as out:
+        desk = Desk(settings.state_url)
+        try:
+            entries = desk.list(state=state, limit=limit)
+        finally:
+            desk.close()
+        if as_json:
+            terminal.write_json(out, {"turns": [entry.to_dict() for entry in entries]})
+            return
+        _table(out, entries)
+        if len(entries) == limit:
+            terminal.log.print(f"there may be more: --limit {limit * 10}", markup=False)
+
+
+def show(settings: Settings, turn: str, *, as_json: bool) -> None:
+    """Print everything about one turn.
+
+    Raises:
+        UnknownTurn: there is none with this id.
+    """
+    with terminal.reserved() as out:
+        desk = Desk(settings.state_url)
+        try:
+            shown = desk.show(turn)
+        finally:
+            desk.close()
+        if as_json:
+            terminal.write_json(out, shown.to_dict())
+        else:
+            out.writelines(f"{line}\n" for line in described(shown))
+
+
+def retry(settings: Settings, turns: Sequence[str], *, all_dead: bool) -> None:
+    """Try turns again; with `all_dead` every dead letter.
+
+    Raises:
+        PermanentError: some could not be; the others were.
+    """
+    desk = Desk(settings.state_url)
+    try:
+        dead = [entry.id for entry in desk.list(state="dead", limit=ALL)] if all_dead else []
+        _each([*turns, *dead], desk.retry, "is tried again")
+    finally:
+        desk.close()
+
+
+def drop(settings: Settings, turns: Sequence[str]) -> None:
+    """Give turns up.
+
+    Raises:
+        PermanentError: some could not be; the others were.
+    """
+    desk = Desk(settings.state_url)
+    try:
+        _each(turns, desk.drop, "is dropped")
+    finally:
+        desk.close()
+
+
+ALL = 1_000_000
+"""More dead letters than are tried again by one command."""
+
+
+def _each(turns: Sequence[str], work: Callable[[str], object], done: str) -> None:
+    failed = []
+    for turn in dict.fromkeys(turns):
+        try:
+            work(turn)
+        except PermanentError as error:
+            failed.append(str(error))
+        else:
+            terminal.log.print(f"{turn} {done}", markup=False)
+    if failed:
+        raise PermanentError("\n".join(failed))
+
+
+def _table(out: TextIO, entries: Sequence[Entry]) -> None:
+    table = Table("received", "state", "tries", "id", "text", "error", box=None, pad_edge=False, header_style="bold")
+    for column in ("received", "state", "id"):
+        next(each for each in table.columns if each.header == column).no_wrap = True
+    for entry in entries:
+        table.add_row(
+            _when(entry.received_at),
+            entry.state,
+            str(entry.attempts),
+            entry.id,
+            _cut(entry.text),
+            _cut(entry.error or ""),
+        )
+    console = Console(file=out, highlight=False, markup=False)
+    if not console.is_terminal:  # a pipe has no width: wrapped cells would break every `grep`
+        console.width = 400
+    console.print(table)
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
+
+
+def described(shown: Shown) -> list[str]:
+    """Everything about a turn for a person, nothing cut."""
+    entry = shown.entry
+    lines = [
+        f"id            {entry.id}",
+        f"conversation  {entry.conversation}",
+        f"state         {entry.state}, {entry.attempts} attempts, received {_when(entry.received_at)}",
+    ]
+    lines += [f"error         {entry.error}"] if entry.error else []
+    lines += [f"answered by   {shown.answered_by}"] if shown.answered_by else []
+    for message in shown.messages:
+        lines += [f"\n> {message.kind} of {message.sender}, {_when(message.sent_at)}", _indented(message.text)]
+    for number, part in enumerate(shown.parts, start=1):
+        told = [part.state, *([f"{part.attempts} attempts"] if part.attempts else []), *part.ids]
+        told += ["sent again: it may have arrived twice"] if part.resent else []
+        told += [part.error] if part.error else []
+        lines += [f"\n< part {number} of {len(shown.parts)}: {', '.join(told)}", _indented(part.text)]
+    lines += [""] if shown.timeline else []
+    for moment in shown.timeline:
+        took = f"  ({moment.seconds:.3f} s)" if moment.seconds is not None else ""
+        lines.append(f"{_when(moment.at)}  {moment.what}{took}")
+    return lines
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text or "(no text)", "  ")

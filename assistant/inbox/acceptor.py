@@ -1,0 +1,139 @@
+"""Recording what comes in: whoever waits shares the next transaction, so that a flood costs few commits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from assistant.errors import TransientError
+from assistant.inbox.place import ACCEPT_SECONDS, Place
+from assistant.inbox.tables import Row, Tables
+
+BATCH = 200
+"""Messages in one transaction at most, so that the first does not wait long for the last."""
+
+APART_SECONDS = 0.0015
+"""Between the beginnings of two transactions: PostgreSQL stamps rows with it, in whole milliseconds, and a lane is
+ordered by the stamp."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A row and whoever waits for it."""
+
+    row: Row
+    done: asyncio.Future[None] = field(repr=False)
+
+
+class Acceptor:
+    """Records rows in the order they are given, at most one of a lane in a transaction; repeats do nothing."""
+
+    def __init__(self, place: Place, engine: Engine) -> None:
+        self._place = place
+        self._engine = engine
+        self._tables = Tables(place.schema)
+        self._waiting: list[Waiting] = []
+        self._more = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox-accept")
+        self._task = asyncio.create_task(self._run(), name="inbox-accept")
+        self._begun = 0.0
+
+    async def accept(self, rows: Sequence[Row]) -> None:
+        """Return once all rows are on disk.
+
+        Raises:
+            TransientError: one could not be recorded in time; others may be.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = [Waiting(row, loop.create_future()) for row in rows]
+        self._waiting += waiting
+        self._more.set()
+        done = [each.done for each in waiting]
+        try:
+            async with asyncio.timeout(ACCEPT_SECONDS):
+                await asyncio.gather(*done, return_exceptions=True)
+        except TimeoutError:
+            raise TransientError(
+                f"the inbox {self._place.shown!r} did not record a message within {ACCEPT_SECONDS:.0f} s: "
+                "check state.url and that its disk has room"
+            ) from None
+        finally:
+            for future in done:
+                future.cancel()
+        for future in done:
+            future.result()
+
+    async def aclose(self) -> None:
+        """Stop; what waits is not recorded."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        for each in self._waiting:
+            if not each.done.done():
+                each.done.set_exception(TransientError("the inbox is closing: send the message again"))
+        self._thread.shutdown(wait=False)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            while batch := self._take():
+                await asyncio.sleep(max(0.0, self._begun + APART_SECONDS - time.monotonic()))
+                self._begun = time.monotonic()
+                failures = await loop.run_in_executor(self._thread, self._store, [each.row for each in batch])
+                for each, failure in zip(batch, failures, strict=True):
+                    _settle(each.done, failure)
+
+    def _take(self) -> list[Waiting]:
+        """The next transaction; what is given up by who waited is left out."""
+        batch: list[Waiting] = []
+        rest: list[Waiting] = []
+        lanes: set[str] = set()
+        for each in self._waiting:
+            if each.done.done():
+                continue
+            later = each.row.lane in lanes or len(batch) == BATCH
+            (rest if later else batch).append(each)
+            lanes.add(each.row.lane)
+        self._waiting = rest
+        return batch
+
+    def _store(self, rows: list[Row]) -> list[BaseException | None]:
+        """Together; where that fails, alone, so that one message does not fail the others."""
+        begun = time.monotonic()
+        try:
+            self._commit(rows)
+            return [None] * len(rows)
+        except Exception as error:  # noqa: BLE001 - each waiter is told
+            if isinstance(error, TransientError) or len(rows) == 1:
+                return [error] * len(rows)
+        results: list[BaseException | None] = []
+        for row in rows:
+            try:
+                if time.monotonic() > begun + ACCEPT_SECONDS:
+                    raise TransientError("the inbox had no time to record a message: send it again")
+                self._commit([row])
+                results.append(None)
+            except Exception as error:  # noqa: BLE001 - each waiter is told
+                results.append(error)
+        return results
+
+    def _commit(self, rows: list[Row]) -> None:
+        with self._place.reached(), self._engine.begin() as connection:
+            self._tables.enqueue(connection, rows)
+
+
+def _settle(future: asyncio.Future[None], failure: BaseException | None) -> None:
+    if future.done():
+        return
+    if failure is None:
+        future.set_result(None)
+    else:
+        future.set_exception(failure)

@@ -1,0 +1,158 @@
+"""Sending one part of an answer, and telling what became of it: sent, to be tried again, refused for good, or unknown."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from assistant.connector import Asking, Connector
+from assistant.errors import PermanentError, RateLimited, TransientError
+from assistant.inbox.limits import Limits
+from assistant.inbox.meters import InboxMeters
+from assistant.types import Outgoing
+
+logger = logging.getLogger("assistant.inbox")
+
+Policy = Literal["resend", "park"]
+
+LONGEST_SECONDS = 60.0
+"""Between two attempts at most."""
+
+
+def backoff(attempt: int, *, first: float = 1.0) -> float:
+    """Seconds before attempt `attempt` + 1: doubling, with jitter so that many do not come back together."""
+    return min(LONGEST_SECONDS, first * 2.0 ** min(attempt - 1, 16)) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt to send a part; recorded before anything follows from it.
+
+    Attributes:
+        state: "sent"; "again" after `wait` seconds; "refused" and "spent" end in a dead letter, "parked" waits for a person.
+        receipt: what the platform said of a part that was sent.
+        doubt: nobody knows whether it arrived: the next attempt asks, or is marked as one that may double.
+        resent: an attempt before this one may have arrived.
+    """
+
+    state: Literal["sent", "again", "refused", "spent", "parked"]
+    ids: tuple[str, ...] = ()
+    receipt: str = "sent"
+    wait: float = 0.0
+    doubt: bool = False
+    resent: bool = False
+    transient: bool = False
+    error: str | None = None
+
+    def but(self, **changes: Any) -> Attempt:
+        """The same with changes."""
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        record: dict[str, Any] = {"state": self.state}
+        if self.state == "sent":
+            record |= {"ids": list(self.ids), "receipt": self.receipt}
+        flags = {"doubt": self.doubt, "resent": self.resent, "transient": self.transient}
+        return record | {name: True for name, set_ in flags.items() if set_} | self._rest()
+
+    def _rest(self) -> dict[str, Any]:
+        rest = {"wait": round(self.wait, 3), "error": self.error}
+        return {name: value for name, value in rest.items() if value}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Attempt:
+        """A stored attempt; what a version did not write has its default."""
+        return cls(
+            state=record.get("state", "refused"),
+            ids=tuple(record.get("ids", ())),
+            receipt=record.get("receipt", "sent"),
+            wait=record.get("wait", 0.0),
+            doubt=record.get("doubt", False),
+            resent=record.get("resent", False),
+            transient=record.get("transient", False),
+            error=record.get("error"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Sends over one connector."""
+
+    connector: Connector
+    limits: Limits
+    meters: InboxMeters
+
+    async def send(self, part: Outgoing, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
+        """One attempt; raises nothing but cancellation.
+
+        `doubt`: whether an attempt before this one may have arrived.
+        """
+        resent = False
+        if doubt and not self._drops:
+            found = await self._find(part, attempt=attempt, policy=policy)
+            if isinstance(found, Attempt):
+                return found
+            resent = found is None
+        begun = time.perf_counter()
+        try:
+            receipt = await self.connector.send(part)
+        except RateLimited as error:
+            return self._limited(part, error, attempt=attempt, resent=resent)
+        except TransientError as error:
+            return Attempt("again", wait=backoff(attempt), transient=True, resent=resent, error=str(error))
+        except PermanentError as error:
+            return Attempt("refused", resent=resent, error=str(error))
+        except Exception as error:
+            logger.warning("%s raised %s while it sent", self.connector.name, type(error).__name__, exc_info=error)
+            return self._unknown(f"{type(error).__name__} while it was sent", attempt=attempt, policy=policy)
+        finally:
+            self.meters.sent.observe(time.perf_counter() - begun)
+        if receipt.state == "unknown":
+            return self._unknown("the connection ended after it was sent", attempt=attempt, policy=policy)
+        if receipt.state == "failed":
+            return Attempt("refused", resent=resent, error="the platform says that it failed")
+        return Attempt("sent", ids=receipt.ids, receipt=receipt.state, resent=resent)
+
+    @property
+    def _asks(self) -> bool:
+        return isinstance(self.connector, Asking)
+
+    @property
+    def _drops(self) -> bool:
+        return self.connector.capabilities.repeats == "dropped"
+
+    async def _find(self, part: Outgoing, *, attempt: int, policy: Policy) -> Attempt | bool | None:
+        """What became of an attempt before; False: it did not arrive, None: nobody knows and it is to be sent again."""
+        arrived: bool | None = None
+        if isinstance(self.connector, Asking):
+            try:
+                arrived = await self.connector.was_sent(part)
+            except PermanentError as error:
+                logger.warning("%s cannot tell whether a message arrived: %s", self.connector.name, error)
+            except Exception as error:  # noqa: BLE001 - a question does no harm: ask again
+                return Attempt("again", wait=backoff(attempt), doubt=True, transient=True, error=str(error))
+        if arrived is None and policy == "park":
+            self._count("parked")
+            return Attempt("parked", error="nobody knows whether this message arrived")
+        self._count({True: "found", False: "missing", None: "resent"}[arrived])
+        return Attempt("sent") if arrived else arrived
+
+    def _unknown(self, why: str, *, attempt: int, policy: Policy) -> Attempt:
+        if policy == "park" and not self._asks and not self._drops:
+            self._count("parked")
+            return Attempt("parked", error=why)
+        return Attempt("again", wait=backoff(attempt), doubt=True, error=why)
+
+    def _limited(self, part: Outgoing, error: RateLimited, *, attempt: int, resent: bool) -> Attempt:
+        wait = backoff(attempt) if error.retry_after is None else error.retry_after
+        self.limits.hold(part.address, wait)
+        return Attempt("again", wait=wait, transient=True, resent=resent, error=str(error))
+
+    def _count(self, what: str) -> None:
+        self.meters.unknown.labels(self.connector.name, what).inc()

@@ -1,0 +1,231 @@
+"""The durable inbox: records what comes in, answers it once and in order, and says what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, text
+
+from assistant.connector import Connector
+from assistant.errors import ConfigurationError, TransientError
+from assistant.inbox import liveness, reading, sqlite
+from assistant.inbox.acceptor import Acceptor
+from assistant.inbox.burst import Burst
+from assistant.inbox.delivery import Courier
+from assistant.inbox.desk import Desk
+from assistant.inbox.journal import Journal
+from assistant.inbox.launch import Launched
+from assistant.inbox.limits import Limits
+from assistant.inbox.meters import InboxMeters
+from assistant.inbox.names import lane_of, lane_of_address
+from assistant.inbox.place import Place
+from assistant.inbox.records import incoming_to_json
+from assistant.inbox.running import Running
+from assistant.inbox.tables import Row, Tables
+from assistant.inbox.turns import Respond, turn_id
+from assistant.inbox.upkeep import Upkeep
+from assistant.inbox.workflow import TurnWorkflow
+from assistant.inbox.writing import Writer
+from assistant.sections import InboxSettings
+from assistant.types import Address, Incoming
+
+if TYPE_CHECKING:
+    pass
+
+logger = logging.getLogger("assistant.inbox")
+
+CONNECTIONS = 16
+"""Connections of the worker to PostgreSQL."""
+
+
+class Inbox:
+    """What platforms send, recorded before it is acknowledged, answered once, in order within each conversation.
+
+    `url` is that of the state database: in SQLite the inbox has a file of its own beside it. One inbox a process, and
+    with SQLite one process; with PostgreSQL several processes share the work, and those left take over from one that dies.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        connectors: Mapping[str, Connector],
+        respond: Respond,
+        *,
+        settings: InboxSettings,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._place = Place.of(url)
+        self.desk = Desk(url, place=self._place)
+        self._connectors = connectors
+        self._respond = respond
+        self._settings = settings
+        self._meters = InboxMeters(registry)
+        self._running = Running()
+        self._tables = Tables(self._place.schema)
+        self._open = AsyncExitStack()
+        self._acceptor: Acceptor | None = None
+        self._side: Engine | None = None
+
+    async def start(self) -> None:
+        """Create or open the database, and go on with what was not finished.
+
+        Raises:
+            ConfigurationError: the SQLite file is in use by another process, or this process has an inbox already.
+            TransientError: the database does not answer.
+        """
+        async with AsyncExitStack() as opening:
+            opening.push_async_callback(asyncio.to_thread, self._place.forget)
+            if self._place.file:
+                lock = await asyncio.to_thread(sqlite.own, self._place.file)
+                opening.push_async_callback(asyncio.to_thread, lock.release)
+            launched = Launched(self._place, self._settings.concurrency)
+            opening.push_async_callback(launched.aclose)
+            acks = await asyncio.to_thread(self._place.acknowledging)
+            opening.push_async_callback(asyncio.to_thread, acks.dispose)
+            await asyncio.to_thread(self._reach, acks)
+            work = await asyncio.to_thread(self._place.working, CONNECTIONS)
+            opening.callback(self._place.close)
+            await launched.start(work, lambda: self._define(work))
+            await self._attend(opening, launched, acks, work)
+            self._open = opening.pop_all()
+
+    async def accept(self, events: Sequence[Incoming]) -> None:
+        """Record events; on return they are on disk. What is there already is left as it is.
+
+        Events of one conversation are taken in the order of their `order`, where all have one, else as given.
+
+        Raises:
+            TransientError: not all could be recorded within 4 s; the platform is to send them again.
+        """
+        if self._acceptor is None:
+            raise TransientError("the inbox is closed: send the message again")
+        if not events:
+            return
+        begun = time.perf_counter()
+        try:
+            await self._acceptor.accept([self._row(event) for event in _sorted(events)])
+        except TransientError:
+            self._meters.refused.inc(len(events))
+            raise
+        self._meters.acknowledged.observe(time.perf_counter() - begun)
+        for event in events:
+            self._meters.accepted.labels(event.address.connector).inc()
+
+    async def stop_turn(self, address: Address) -> bool:
+        """Cancel the answer that is being written in a conversation, whichever process writes it; whether there is one."""
+        lane = lane_of_address(address)
+        if self._running.stop(lane):
+            return True
+        if self._place.file or self._side is None:
+            return False
+        return await asyncio.to_thread(self._ask_to_stop, self._side, lane)
+
+    async def aclose(self) -> None:
+        """Accept nothing more, let running answers finish within the grace time, and hand back those that do not.
+
+        They go on after the next start, or in another process.
+        """
+        await self._open.aclose()
+        await self.desk.aclose()
+
+    def _define(self, work: Engine) -> None:
+        from dbos import DBOS
+
+        meters, settings, running = self._meters, self._settings, self._running
+        couriers = {name: Courier(connector, Limits(connector), meters) for name, connector in self._connectors.items()}
+        writer = Writer(self._respond, connectors=self._connectors, settings=settings, running=running, meters=meters)
+        TurnWorkflow(
+            DBOS,
+            writer=writer,
+            couriers=couriers,
+            running=running,
+            burst=Burst(self._place, work),
+            journal=Journal(meters, settings),
+            settings=settings,
+        )
+
+    async def _attend(self, opening: AsyncExitStack, launched: Launched, acks: Engine, work: Engine) -> None:
+        """Start what stands beside the worker: recording, upkeep, and on PostgreSQL the watch over other processes."""
+        self._side = work
+        if not self._place.file:
+            loop = asyncio.get_running_loop()
+            watched = await asyncio.to_thread(self._place.watching)
+            opening.push_async_callback(asyncio.to_thread, watched.dispose)
+            watch = liveness.Liveness(
+                self._place,
+                watched,
+                executor=launched.executor,
+                stop=lambda lane: loop.call_soon_threadsafe(self._running.stop, lane),
+            )
+            watch.start()
+            opening.push_async_callback(asyncio.to_thread, watch.close)
+        upkeep = Upkeep(
+            self._place,
+            work,
+            executor=launched.executor,
+            running=self._running,
+            meters=self._meters,
+            retention_days=self._settings.retention_days,
+            counts=lambda connection: reading.counts(self._tables, connection),
+        )
+        rounds = asyncio.create_task(upkeep.run(), name="inbox-upkeep")
+        opening.push_async_callback(_ended, rounds)
+        opening.push_async_callback(self._drain, launched, acks)
+        self._acceptor = Acceptor(self._place, acks)
+        opening.push_async_callback(self._close_acceptor)
+
+    async def _close_acceptor(self) -> None:
+        if self._acceptor is not None:
+            closing, self._acceptor = self._acceptor, None
+            await closing.aclose()
+
+    async def _drain(self, launched: Launched, acks: Engine) -> None:
+        launched.pause()
+        await self._running.drain(self._settings.grace_seconds)
+        try:
+            await asyncio.to_thread(self._hand_back, acks, launched.executor)
+        except TransientError as error:
+            logger.warning("turns that did not finish are taken up after the next start: %s", error)
+
+    def _hand_back(self, engine: Engine, executor: str) -> None:
+        with self._place.reached(), engine.begin() as connection:
+            self._tables.hand_back(connection, executors=[executor])
+
+    def _reach(self, engine: Engine) -> None:
+        with self._place.reached(), engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def _ask_to_stop(self, engine: Engine, lane: str) -> bool:
+        with self._place.reached(), engine.begin() as connection:
+            return liveness.ask_to_stop(connection, self._tables, lane)
+
+    def _row(self, event: Incoming) -> Row:
+        record: dict[str, object] = {"message": incoming_to_json(event), "received": round(time.time(), 3)}
+        if self._settings.burst_seconds and event.kind == "text":
+            record["burst"] = self._settings.burst_seconds
+        if event.address.connector not in self._connectors:
+            raise ConfigurationError(f"an event came from {event.address.connector!r}, which is not a connector here")
+        return Row(turn_id(event), lane_of(event), record)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _sorted(events: Sequence[Incoming]) -> list[Incoming]:
+    """Each conversation's events by `order`, in the places that they have among the others."""
+    lanes: dict[str, list[Incoming]] = {}
+    for event in events:
+        lanes.setdefault(str(event.address), []).append(event)
+    for found in lanes.values():
+        if all(event.order for event in found):
+            found.sort(key=lambda event: event.order)
+        found.reverse()
+    return [lanes[str(event.address)].pop() for event in events]

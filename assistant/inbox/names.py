@@ -1,0 +1,34 @@
+"""The names the inbox has in the database; a change of one strands what waits there."""
+
+from __future__ import annotations
+
+from assistant.types import Address, Incoming
+
+APPLICATION = "assistant"
+"""Owner of the rows: other DBOS applications may share a PostgreSQL database."""
+
+VERSION = "inbox-1"
+"""DBOS hands a row only to workers of its version and by default derives that from the source: after any edit nothing
+that waits would be answered. It is pinned, and what a version wrote is read by all later ones (see ADR 11)."""
+
+QUEUE = "inbox"
+WORKFLOW = "turn"
+STOP_LANE = "#stop"
+"""Ends the lane of `/stop`, so that it does not wait for the answer it is to stop; a chat cannot be called so."""
+
+
+def lane_of(message: Incoming) -> str:
+    """The lane a message waits in: its conversation's."""
+    word = (message.text.split() or [""])[0]
+    stops = message.kind == "command" and word.split("@")[0] == "/stop"
+    return lane_of_address(message.address) + (STOP_LANE if stops else "")
+
+
+def lane_of_address(address: Address) -> str:
+    """The lane of a conversation."""
+    return sound(str(address))
+
+
+def sound(text: str) -> str:
+    """The text with what no database can hold replaced: halves of characters, and NUL, which PostgreSQL refuses."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "%00")

@@ -1,0 +1,283 @@
+"""A turn, step by step: gather, answer, send each part.
+
+Steps are a contract with what waits in the database (ADR 11): neither their names nor their order change while a row of
+`names.VERSION` may be left.
+
+    [gather [absorb]]  (answer sleep)* answer  for each part: [claim] send (sleep claim send)*
+
+`gather` where the stored message asks for a burst; `claim` before each send where the policy is `park`, so that only what
+was on the wire is parked, and after each wait. The last send of a turn that ran here from its answer on has no record of
+its own where it succeeds: the turn's outcome is one. Where it fails it has, the same as it would have had anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from assistant.inbox.burst import Burst
+from assistant.inbox.delivery import Attempt, Courier, Policy
+from assistant.inbox.journal import Journal
+from assistant.inbox.names import WORKFLOW, lane_of
+from assistant.inbox.records import incoming_from_json, outgoing_from_json
+from assistant.inbox.running import Running
+from assistant.inbox.turns import Turn, turn_id
+from assistant.inbox.writing import PATIENCE_SECONDS, Writer
+from assistant.sections import InboxSettings
+from assistant.types import Incoming, Outgoing
+
+if TYPE_CHECKING:
+    from dbos import DBOS
+
+RECOVERIES = 100
+"""Processes that may die over one turn before it is a dead letter: it may be what kills them."""
+
+Json = dict[str, Any]
+
+
+class Dead(Exception):
+    """The turn ends in the dead letters; `data` is kept with it."""
+
+    def __init__(self, message: str, *, data: Json) -> None:
+        super().__init__(message)
+        self.data = data
+
+
+class Parked(Dead):
+    """The turn waits for a person: nobody knows whether a part arrived."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution of a turn.
+
+    Attributes:
+        live: the step before was run by this execution, not read from the database.
+        whole: so was the answer; then no send was tried before this execution.
+    """
+
+    stored: Json
+    turn: Turn
+    lane: str
+    live: bool = True
+    whole: bool = False
+    attempts: int = 0
+    stopped: bool = False
+    details: Json = field(default_factory=dict)
+    sent: list[Json] = field(default_factory=list)
+    parts: int = 0
+    began: float = field(default_factory=time.time)
+    writing: float = 0.0
+
+    def outcome(self) -> Json:
+        """What is kept with the turn."""
+        return {"parts": self.sent, "attempts": self.attempts} | ({"stopped": True} if self.stopped else {})
+
+
+@dataclass(slots=True)
+class Tries:
+    """What was tried for one answer or one part; failures since a person last asked for it."""
+
+    number: int = 0
+    failures: int = 0
+    waited: float = 0.0
+
+    def note(self, wait: float, *, counts: bool) -> None:
+        """Add a failure."""
+        self.failures += counts
+        self.waited += 0.0 if counts else wait
+
+    def forget(self) -> None:
+        """Begin anew, but for the number."""
+        self.failures, self.waited = 0, 0.0
+
+
+class TurnWorkflow:
+    """The workflow and its steps; made once for each launch of DBOS, before it."""
+
+    def __init__(
+        self,
+        dbos: type[DBOS],
+        *,
+        writer: Writer,
+        couriers: Mapping[str, Courier],
+        running: Running,
+        burst: Burst,
+        journal: Journal,
+        settings: InboxSettings,
+    ) -> None:
+        self._dbos = dbos
+        self._writer = writer
+        self._couriers = couriers
+        self._running = running
+        self._burst = burst
+        self._journal = journal
+        self._attempts = settings.attempts
+        self._sending = asyncio.Semaphore(settings.concurrency)
+        self._gather = self._step("gather")
+        self._absorb = self._step("absorb")
+        self._answer = self._step("answer")
+        self._claim = self._step("claim")
+        self._send = self._step("send")
+
+        @dbos.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
+        async def turn(stored: Json) -> Json:
+            return await self._execute(stored)
+
+    def _step(self, name: str) -> Callable[[Run, Callable[[], Awaitable[Json]]], Awaitable[Json]]:
+        """A step that does what it is given, unless its record is there already; tells the run which of the two it was."""
+
+        async def step(run: Run, do: Callable[[], Awaitable[Json]]) -> Json:
+            run.live = True
+            return await do()
+
+        recorded = self._dbos.step(name=name)(step)
+
+        async def call(run: Run, do: Callable[[], Awaitable[Json]]) -> Json:
+            run.live = False
+            return await recorded(run, do)
+
+        return call
+
+    async def _execute(self, stored: Json) -> Json:
+        message = incoming_from_json(stored["message"])
+        run = Run(stored, Turn(turn_id(message), (message,)), lane_of(message))
+        if not self._running.enter(run.turn.id, run.lane):
+            raise asyncio.CancelledError  # no outcome: it is run by whoever has it, or after the restart
+        try:
+            await self._steps(run)
+            self._journal.finished(run, "answered")
+            return run.outcome()
+        except Dead as error:
+            self._journal.finished(run, "parked" if isinstance(error, Parked) else "dead", error=str(error))
+            raise
+        except SQLAlchemyError as error:
+            self._journal.interrupted(run, error)
+            raise asyncio.CancelledError from error  # not an outcome either: upkeep hands it back
+        finally:
+            self._running.leave(run.turn.id, run.lane)
+
+    async def _steps(self, run: Run) -> None:
+        if run.stored.get("burst"):
+            await self._gathered(run)
+        answer = await self._answered(run)
+        run.whole = run.live
+        run.stopped, run.details = bool(answer.get("stopped")), answer.get("details", {})
+        run.parts, run.writing = len(answer["parts"]), answer.get("seconds", 0.0)
+        for number, part in enumerate(answer["parts"]):
+            outgoing = outgoing_from_json(part)
+            last = number == run.parts - 1
+            sent = await self._delivered(run, outgoing, policy=answer["policies"][number], last=last)
+            run.sent.append(sent.to_json() | {"key": outgoing.key})
+
+    async def _gathered(self, run: Run) -> None:
+        async def find() -> Json:
+            await self._burst.wait(run.stored)
+            return {"messages": await self._burst.followers(run.stored)}
+
+        async def finish() -> Json:
+            await self._burst.absorb(followers, by=run.turn.id)
+            return {}
+
+        found = await self._gather(run, find)
+        followers: list[Incoming] = [incoming_from_json(record) for record in found.get("messages", ())]
+        if followers:
+            run.turn = Turn(run.turn.id, (*run.turn.messages, *followers))
+            await self._absorb(run, finish)
+
+    async def _answered(self, run: Run) -> Json:
+        tries = Tries()
+
+        async def write() -> Json:
+            return await self._writer.write(
+                run.turn, attempt=tries.number, failures=tries.failures, waited=tries.waited
+            )
+
+        while True:
+            tries.number += 1
+            self._journal.begun(run)
+            answer = await self._answer(run, write)
+            run.attempts += 1
+            if "parts" in answer:
+                return answer
+            if "wait" in answer:
+                tries.note(answer["wait"], counts=bool(answer.get("counts")))
+                await self._dbos.sleep_async(answer["wait"])
+            elif run.live:
+                raise Dead(answer.get("error", "no answer"), data=run.outcome())
+            else:
+                tries.forget()  # it was given up, and a person asked for more
+
+    async def _delivered(self, run: Run, part: Outgoing, *, policy: Policy, last: bool) -> Attempt:
+        courier = self._couriers[part.address.connector]
+        tries, doubt = Tries(), False
+
+        async def place() -> Json:
+            await courier.limits.wait(part.address)
+            return {}
+
+        while True:
+            tries.number += 1
+            claimed = policy == "park" or tries.number > 1
+            if claimed:
+                await self._claim(run, place)
+            attempt = await self._attempt(
+                run, courier, part, tries, doubt=doubt or not run.live, policy=policy, claimed=claimed, last=last
+            )
+            run.attempts += 1
+            if attempt.state == "sent":
+                return attempt
+            if attempt.state == "parked":
+                raise Parked(attempt.error or "unknown", data=run.outcome())
+            if attempt.state == "again":
+                tries.note(attempt.wait, counts=not attempt.transient)
+                await self._dbos.sleep_async(attempt.wait)
+            elif run.live:
+                raise Dead(attempt.error or "refused", data=run.outcome())
+            else:
+                tries.forget()  # as in `_answered`
+            doubt = attempt.doubt
+
+    async def _attempt(
+        self,
+        run: Run,
+        courier: Courier,
+        part: Outgoing,
+        tries: Tries,
+        *,
+        doubt: bool,
+        policy: Policy,
+        claimed: bool,
+        last: bool,
+    ) -> Attempt:
+        async def send() -> Json:
+            if not claimed:
+                await courier.limits.wait(part.address)
+            async with self._sending:
+                made = await courier.send(part, attempt=tries.number, doubt=doubt, policy=policy)
+            within = self._within(made, tries)
+            if within.state == "again":
+                self._journal.again(part.address.connector)
+            return within.to_json()
+
+        if not (last and run.whole):
+            return Attempt.from_json(await self._send(run, send))
+        made = await send()
+
+        async def same() -> Json:
+            return made
+
+        return Attempt.from_json(made if made["state"] == "sent" else await self._send(run, same))
+
+    def _within(self, attempt: Attempt, tries: Tries) -> Attempt:
+        """The attempt, or the end of them where there were enough."""
+        if attempt.state != "again":
+            return attempt
+        wait = max(attempt.wait, 0.05)
+        spent = tries.waited + wait > PATIENCE_SECONDS if attempt.transient else tries.failures + 1 >= self._attempts
+        return attempt.but(state="spent") if spent else attempt.but(wait=wait)

@@ -1,0 +1,197 @@
+"""A database that is locked, full or away: what cannot be recorded is not acknowledged, and what was is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from inbox_fakes import Bench, eventually, message
+from sqlalchemy import create_engine, make_url, text
+
+from assistant.errors import TransientError
+from assistant.inbox import Inbox
+from assistant.inbox.upkeep import Upkeep
+
+
+async def test_while_the_file_is_locked_nothing_is_acknowledged_and_nothing_hangs(bench: Bench, tmp_path: Path) -> None:
+    inbox = await bench.open()
+    await inbox.accept([message("1")])
+    await bench.until("1", "answered")
+
+    def lock() -> sqlite3.Connection:
+        held = sqlite3.connect(tmp_path / "state-inbox.db", check_same_thread=False, isolation_level=None)
+        held.execute("BEGIN EXCLUSIVE")
+        return held
+
+    held = await asyncio.to_thread(lock)
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*(inbox.accept([message(f"{n}")]) for n in (2, 3)), return_exceptions=True)
+    assert [TransientError, TransientError] == [type(answer) for answer in answers]
+    await asyncio.to_thread(held.close)
+    await inbox.accept([message("2")])
+    await bench.until("2", "answered")
+    assert 1 == [call.key for call in bench.connector.platform.calls].count("memory:bot:2:0")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small disk cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+async def test_on_a_full_disk_nothing_is_acknowledged_and_all_that_was_is_answered(
+    bench: Bench, small_disk: Path
+) -> None:
+    bench.url = f"sqlite:///{small_disk / 'state.db'}"
+    inbox = await bench.open()
+    filler = small_disk / "filler"
+
+    def fill() -> None:
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+
+    accepted, refused = [], 0
+    for n in range(60):
+        if n == 20:
+            await asyncio.to_thread(fill)
+        try:
+            await inbox.accept([message(f"{n}", "x" * 2000, chat=f"{n % 5}")])
+            accepted.append(n)
+        except TransientError:
+            refused += 1
+    assert refused
+    await asyncio.to_thread(filler.unlink)
+    for n in accepted:
+        await bench.until(f"{n}", "answered")
+
+    assert len(accepted) == len({call.key for call in bench.connector.platform.calls})
+
+
+async def test_an_execution_that_was_lost_begins_again(bench: Bench) -> None:
+    inbox = await bench.open()
+    await inbox.accept([message("1")])
+    await bench.until("1", "answered")
+    engine = inbox._side
+    assert engine is not None
+
+    def lose() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE workflow_status SET status = 'PENDING', executor_id = 'local'"))
+            connection.execute(text("DELETE FROM workflow_output"))
+
+    await asyncio.to_thread(lose)
+    await bench.until("1", "running")
+    upkeep = _upkeep(inbox)
+    for _ in range(2):
+        await asyncio.to_thread(upkeep.look, set())
+    await bench.until("1", "answered")
+    part = (await bench.shown("1")).parts[0]
+    assert (["hello", "hello"], True) == (bench.texts(), part.resent)
+
+
+async def test_what_was_answered_long_ago_is_forgotten_and_what_is_dead_is_kept(bench: Bench) -> None:
+    inbox = await bench.open()
+    await inbox.accept([message("old"), message("new", chat="8")])
+    await bench.until_sent(2)
+    bench.connector.platform.fail("blocked")
+    await inbox.accept([message("dead")])
+    await bench.until("dead", "dead")
+    engine = inbox._side
+    assert engine is not None
+
+    def age() -> None:
+        aged = "UPDATE workflow_status SET completed_at = 1 WHERE workflow_uuid <> 'memory:bot:new'"
+        with engine.begin() as connection:
+            connection.execute(text(aged))
+
+    await asyncio.to_thread(age)
+    upkeep = _upkeep(inbox)
+
+    assert [1, 0] == [await asyncio.to_thread(upkeep.prune) for _ in range(2)]
+    assert {"memory:bot:dead", "memory:bot:new"} == {entry.id for entry in await inbox.desk.alist()}
+
+
+def _upkeep(inbox: Inbox) -> Upkeep:
+    engine = inbox._side
+    assert engine is not None
+    return Upkeep(
+        inbox._place,
+        engine,
+        executor="local",
+        running=inbox._running,
+        meters=inbox._meters,
+        retention_days=30,
+        counts=lambda _: {},
+    )
+
+
+async def test_the_gauges_tell_how_much_waits_and_how_long(bench: Bench) -> None:
+    bench.connector.platform.fail("server_error", times=50)
+    inbox = await bench.open()
+    await inbox.accept([message("1"), message("2")])
+    await bench.until("1", "running")
+
+    await eventually(lambda: bench.metric("depth", state="queued") == 1 and bench.metric("oldest_seconds") > 0)
+    assert 2 == bench.metric("accepted_total", connector="memory")
+    bench.connector.platform.heal()
+    await bench.until("2", "answered")
+
+
+async def test_postgresql_may_go_away_for_a_while(bench: Bench, postgres_url: str) -> None:
+    """It refuses connections and ends those there are, as a server that is restarted does."""
+    bench.url = postgres_url
+    inbox = await bench.open()
+    database = str(make_url(postgres_url).database)
+    admin = create_engine(make_url(postgres_url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+
+    def allow(yes: bool) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {database} ALLOW_CONNECTIONS {yes}"))
+            if not yes:
+                end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+                connection.execute(text(end), {"name": database})
+
+    accepted = []
+    refused = 0
+    for n in range(40):
+        if n == 15:
+            await asyncio.to_thread(allow, False)
+            away = time.monotonic()
+        try:
+            async with asyncio.timeout(20):
+                await inbox.accept([message(f"{n}", f"{n:02}", chat=f"{n % 4}")])
+            accepted.append(n)
+        except TransientError:
+            refused += 1
+        if n > 15 and time.monotonic() > away + 4:
+            break
+    assert refused
+    await asyncio.to_thread(allow, True)
+    for n in accepted:
+        await bench.until(f"{n}", "answered")
+
+    for chat in range(4):
+        assert sorted(set(bench.texts(f"{chat}"))) == list(dict.fromkeys(bench.texts(f"{chat}")))
+    await inbox.accept([message("last")])
+    await bench.until("last", "answered")
+    admin.dispose()
+
+
+async def test_a_database_that_is_away_at_the_start_is_told(bench: Bench) -> None:
+    pytest.importorskip("psycopg")
+    bench.url = "postgresql://u:secret@127.0.0.1:9/x"
+    with pytest.raises(TransientError, match="does not answer"):
+        await bench.open()
