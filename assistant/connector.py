@@ -59,6 +59,8 @@ class Capabilities:
 class Connector(Protocol):
     """One account on one platform. Constructed with the keys of its configuration section as keyword arguments.
 
+    An attribute `unknown_sends` ("resend" or "park") stands in for `inbox.unknown_sends` where it is not None.
+
     A constructor that takes `name` gets the name of its section, which is `Address.connector` of what it parses.
     """
 
@@ -206,6 +208,14 @@ class Asking(Protocol):
 
     async def was_sent(self, outgoing: Outgoing) -> bool | None:
         """Whether the message with `outgoing.key` arrived; None: it cannot tell. Raises TransientError: ask again."""
+
+
+@runtime_checkable
+class Acknowledging(Protocol):
+    """A platform whose clients show that something is on its way until they are told that it was taken."""
+
+    async def acknowledge(self, events: Sequence[Incoming]) -> None:
+        """Tell so of events that were recorded; called beside their answers. Raises nothing."""
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -101,7 +101,6 @@ class Telegram:
         self._previews = Previews()
         self._moved: dict[str, str] = {}
         self._client: httpx.AsyncClient | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"Telegram(name={self.name!r}, account={self._bot.account!r}, username={self._bot.username!r})"
@@ -204,7 +203,6 @@ class Telegram:
         async def take(updates: Sequence[Mapping[str, Any]]) -> None:
             if events := self._events(updates):
                 await accept(events)
-                self._behind(self.acknowledge(events))
 
         await poll(self._api, take, name=self.name, seconds=self._poll_seconds)
 
@@ -217,9 +215,6 @@ class Telegram:
 
     async def aclose(self) -> None:
         """Close connections."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         if "_api" in self.__dict__:
             await self._api.aclose()
         if self._client is not None:
@@ -257,11 +252,6 @@ class Telegram:
                     await asyncio.sleep(refusal.retry_after)
                 else:
                     raise
-
-    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _downloads(self) -> httpx.AsyncClient:
         if self._client is None:

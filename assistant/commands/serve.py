@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import math
@@ -64,6 +65,8 @@ class Announced(uvicorn.Server):
         super().__init__(config)
         self._notice, self._out = notice, out
         self._inbox = parts.inbox
+        self._startup = parts.startup
+        self._settled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -72,12 +75,21 @@ class Announced(uvicorn.Server):
             self._out.flush()
 
     async def on_tick(self, counter: int) -> bool:
+        if not self._settled and self._startup.ready and self._inbox.state == "ready":
+            self._settled = True
+            settle()
         return await super().on_tick(counter) or self._inbox.refused is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         closing = asyncio.create_task(self._inbox.aclose())
         await super().shutdown(sockets)
         await closing
+
+
+def settle() -> None:
+    """Leave what was loaded out of later garbage collections: a full one of it was seen to stop everything for 96 to 140 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def listen(host: str, port: int) -> socket.socket:

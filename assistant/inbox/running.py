@@ -10,40 +10,58 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Outcome(Exception):
+    """Ends a turn, and is recorded with it."""
+
+
 class Stopped(Exception):
     """The answer was stopped by who asked for it."""
 
 
 class Running:
-    """Turns by their id and by their lane."""
+    """Turns by their id and by their lane.
+
+    One execution of a turn at a time: where the database has given it to a later one, the earlier finds out at its next
+    record, and the later waits for that.
+
+    Attributes:
+        lost: turns whose execution ended without an outcome that is recorded; they are to run again.
+    """
 
     def __init__(self) -> None:
+        self.lost: set[str] = set()
         self._closing = False
-        self._turns: dict[str, asyncio.Task[Any]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._inside: dict[str, asyncio.Event] = {}
         self._lanes: dict[str, str] = {}
         self._answers: dict[str, asyncio.Task[Any]] = {}
         self._stopped: set[str] = set()
 
-    def enter(self, turn: str, lane: str) -> bool:
-        """Note that the current task runs a turn; False: it is under way already, or nothing begins any more."""
+    async def enter(self, turn: str, lane: str) -> bool:
+        """Note that the current task runs a turn, once no other does; False: nothing begins any more."""
         task = asyncio.current_task()
-        if task is None or self._closing or turn in self._turns:
+        while (earlier := self._inside.get(turn)) is not None:
+            await earlier.wait()
+        if task is None or self._closing:
             return False
-        self._turns[turn] = task
+        self.lost.discard(turn)
+        self._inside[turn] = asyncio.Event()
         self._lanes[lane] = turn
-        task.add_done_callback(lambda _: self._turns.pop(turn, None))  # then its outcome is recorded as well
+        self._tasks.add(task)
+        task.add_done_callback(lambda ended: self._ended(ended, turn))  # by then its outcome is recorded as well
         return True
 
     def leave(self, turn: str, lane: str) -> None:
         """Note that there is nothing of it left to stop."""
         self._stopped.discard(turn)
+        self._inside.pop(turn).set()
         if self._lanes.get(lane) == turn:
             del self._lanes[lane]
 
     @property
     def turns(self) -> set[str]:
         """What is under way."""
-        return set(self._turns)
+        return set(self._inside)
 
     async def answer(self, turn: str, write: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run the responder so that `stop` can end it.
@@ -81,9 +99,15 @@ class Running:
     async def drain(self, seconds: float) -> None:
         """Begin nothing more, wait for what runs, then cancel it: the database has it as not finished."""
         self._closing = True
-        if self._turns and seconds:
-            await asyncio.wait(list(self._turns.values()), timeout=seconds)
-        rest = list(self._turns.values())
+        if self._tasks and seconds:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+        rest = list(self._tasks)
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any], turn: str) -> None:
+        self._tasks.discard(task)
+        failed = task.cancelled() or not isinstance(task.exception(), Outcome | None)
+        if failed and turn not in self._inside:
+            self.lost.add(turn)

@@ -18,7 +18,11 @@ from assistant.inbox.tables import ACTIVE, DROPPED, Tables
 logger = logging.getLogger("assistant.inbox")
 
 LOOK_SECONDS = 5.0
-"""Between two rounds; a turn whose execution is missing in two of them runs again."""
+"""Between two rounds."""
+
+MISSING_SECONDS = 60.0
+"""A turn that is claimed and does not begin for so long runs again: an error came between the two. On a machine that is
+busy it takes seconds until it begins."""
 
 PRUNE_SECONDS = 3600.0
 PRUNE_ROWS = 200
@@ -48,14 +52,17 @@ class Upkeep:
         self._meters = meters
         self._retention = retention_days * 86400
         self._counts = counts
-        self._missing: set[str] = set()
+        self._missing: dict[str, float] = {}
+        """Turns that are claimed here and not under way, and since when they are seen so."""
 
     async def run(self) -> None:
         """Do all of it again and again."""
         pruned = -PRUNE_SECONDS
         while True:
             try:
-                await asyncio.to_thread(self.look, self._running.turns)
+                lost = set(self._running.lost)
+                await asyncio.to_thread(self.look, self._running.turns, lost)
+                self._running.lost -= lost
                 if time.monotonic() > pruned + PRUNE_SECONDS:
                     pruned = time.monotonic()
                     await self._prune()
@@ -70,13 +77,14 @@ class Upkeep:
                 break
             await asyncio.sleep(0.05)
 
-    def look(self, running: set[str]) -> None:
-        """Set the gauges, and hand back turns that the database says run here and do not.
+    def look(self, running: set[str], lost: set[str]) -> None:
+        """Set the gauges, and hand back turns that the database says run here and do not: those `lost`, and those that
+        have not begun for long.
 
         A full disk or a lost connection can end an execution between two records, and DBOS looks for it only at its
         next start.
         """
-        row = self._tables.turns.c
+        row, now = self._tables.turns.c, time.monotonic()
         with self._engine.begin() as connection:
             counts = self._counts(connection)
             oldest = connection.scalar(
@@ -84,11 +92,12 @@ class Upkeep:
             )
             mine = select(row.workflow_uuid).where(row.status == "PENDING", row.executor_id == self._executor)
             missing = {id for (id,) in connection.execute(mine.where(row.queue_name == QUEUE))} - running
-            lost = sorted(missing & self._missing)
-            if lost:
-                self._tables.hand_back(connection, executors=[self._executor], turns=lost)
-                logger.warning("%d turns lost their execution and run again", len(lost))
-        self._missing = missing - set(lost)
+            since = {turn: self._missing.get(turn, now) for turn in missing}
+            again = sorted(turn for turn in missing if turn in lost or now - since[turn] > MISSING_SECONDS)
+            if again:
+                self._tables.hand_back(connection, executors=[self._executor], turns=again)
+                logger.warning("%d turns lost their execution and run again", len(again))
+        self._missing = {turn: when for turn, when in since.items() if turn not in again}
         self._meters.show(counts, 0.0 if oldest is None else max(0.0, time.time() - oldest / 1000))
 
     def prune(self) -> int:

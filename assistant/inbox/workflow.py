@@ -25,7 +25,7 @@ from assistant.inbox.delivery import Attempt, Courier, Policy
 from assistant.inbox.journal import Journal
 from assistant.inbox.names import WORKFLOW, lane_of
 from assistant.inbox.records import incoming_from_json, outgoing_from_json
-from assistant.inbox.running import Running
+from assistant.inbox.running import Outcome, Running
 from assistant.inbox.turns import Turn, turn_id
 from assistant.inbox.writing import PATIENCE_SECONDS, Writer
 from assistant.sections import InboxSettings
@@ -40,7 +40,7 @@ RECOVERIES = 100
 Json = dict[str, Any]
 
 
-class Dead(Exception):
+class Dead(Outcome):
     """The turn ends in the dead letters; `data` is kept with it."""
 
     def __init__(self, message: str, *, data: Json) -> None:
@@ -147,8 +147,8 @@ class TurnWorkflow:
     async def _execute(self, stored: Json) -> Json:
         message = incoming_from_json(stored["message"])
         run = Run(stored, Turn(turn_id(message), (message,)), lane_of(message))
-        if not self._running.enter(run.turn.id, run.lane):
-            raise asyncio.CancelledError  # no outcome: it is run by whoever has it, or after the restart
+        if not await self._running.enter(run.turn.id, run.lane):
+            raise asyncio.CancelledError  # no outcome: it runs after the restart
         try:
             await self._steps(run)
             self._journal.finished(run, "answered")

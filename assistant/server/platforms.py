@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from assistant.connector import Connector
+from assistant.connector import Acknowledging, Connector
 from assistant.errors import AssistantError, ConfigurationError, TransientError
 from assistant.inbox import Desk, Inbox
 from assistant.registry import open_connectors
@@ -60,6 +60,7 @@ class Platforms:
         self._starting: asyncio.Task[None] | None = None
         self._running: list[asyncio.Task[None]] = []
         self._closing: asyncio.Task[None] | None = None
+        self._acknowledging: set[asyncio.Task[None]] = set()
 
     @property
     def desk(self) -> Desk:
@@ -86,6 +87,13 @@ class Platforms:
         """
         self._check_open()
         await self._inbox.accept(events)
+        for name in {event.address.connector for event in events}:
+            connector = self.connectors[name]
+            if isinstance(connector, Acknowledging):
+                told = [event for event in events if event.address.connector == name]
+                task = asyncio.create_task(connector.acknowledge(told))
+                self._acknowledging.add(task)
+                task.add_done_callback(self._acknowledging.discard)
 
     async def stop_turn(self, address: Address) -> bool:
         """Cancel the answer that is being written in a conversation. Raises as `accept`."""
@@ -148,6 +156,7 @@ class Platforms:
             await self._inbox.aclose()
         self.state = "closed"
         await self.desk.aclose()
+        await asyncio.gather(*self._acknowledging, return_exceptions=True)
         await asyncio.gather(*(link.aclose() for link in self.links.values()))
 
 

@@ -180,13 +180,17 @@ class Recorder:
 
     def __init__(self, *, failures: int = 0) -> None:
         self.failures = failures
-        self.texts: list[str] = []
+        self.events: list[Incoming] = []
+
+    @property
+    def texts(self) -> list[str]:
+        return [event.text for event in self.events]
 
     async def __call__(self, events: Sequence[Incoming]) -> None:
         if self.failures:
             self.failures -= 1
             raise TransientError("the disk is full")
-        self.texts += [event.text for event in events]
+        self.events += events
 
 
 @pytest.mark.usefixtures("unblocked")
@@ -250,13 +254,16 @@ async def test_a_token_that_is_revoked_while_polling_is_rejected(bot: Telegram, 
         await bot.poll(Recorder())
 
 
-async def test_a_tap_is_answered_after_it_was_recorded(bot: Telegram, api: TelegramApi) -> None:
+async def test_a_tap_is_acknowledged(bot: Telegram, api: TelegramApi) -> None:
 
     await bot.send(Outgoing(Address("telegram", "700000001", "5"), "Good?", buttons=(Button("👍", data="up"),)))
     recorder = Recorder()
     query = api.taps(5, 1, "👍")
-    await polled(bot, recorder, lambda: query in api.answered_taps)
-    assert ["up"] == recorder.texts
+    await polled(bot, recorder, lambda: recorder.texts == ["up"])
+    assert query not in api.answered_taps
+
+    await bot.acknowledge(recorder.events)
+    assert query in api.answered_taps
 
 
 async def test_an_outage_is_logged_once(bot: Telegram, api: TelegramApi, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,8 +16,9 @@ from inbox_fakes import Bench, eventually, message
 from sqlalchemy import create_engine, make_url, text
 
 from assistant.errors import TransientError
-from assistant.inbox import Inbox
+from assistant.inbox import Inbox, Reply, Turn
 from assistant.inbox.upkeep import Upkeep
+from assistant.types import Outgoing
 
 
 async def test_while_the_file_is_locked_nothing_is_acknowledged_and_nothing_hangs(bench: Bench, tmp_path: Path) -> None:
@@ -95,11 +96,43 @@ async def test_an_execution_that_was_lost_begins_again(bench: Bench) -> None:
     await asyncio.to_thread(lose)
     await bench.until("1", "running")
     upkeep = _upkeep(inbox)
-    for _ in range(2):
-        await asyncio.to_thread(upkeep.look, set())
+    for _ in range(2):  # it may only be late: what is claimed and begins twice answers twice
+        await asyncio.to_thread(upkeep.look, set(), set())
+    assert "running" == (await bench.shown("1")).entry.state
+
+    await asyncio.to_thread(upkeep.look, set(), {"memory:bot:1"})
     await bench.until("1", "answered")
     part = (await bench.shown("1")).parts[0]
     assert (["hello", "hello"], True) == (bench.texts(), part.resent)
+
+
+async def test_a_turn_that_is_given_away_while_it_runs_waits_for_its_first_execution_and_ends(bench: Bench) -> None:
+    """As when other processes took this one for dead, and it was not."""
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def slowly(turn: Turn) -> Reply:
+        asked.set()
+        await go_on.wait()
+        return Reply((Outgoing(turn.address, turn.text),))
+
+    inbox = await bench.open(slowly)
+    await inbox.accept([message("1")])
+    await asked.wait()
+    engine = inbox._side
+    assert engine is not None
+
+    def give_away() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE workflow_status SET status = 'ENQUEUED', owner_xid = NULL"))
+
+    await asyncio.to_thread(give_away)
+    await bench.until("1", "running")
+    go_on.set()
+    await bench.until("1", "answered")
+    await inbox.accept([message("2", "next")])
+    await bench.until("2", "answered")
+    assert ["hello", "next"] == bench.texts()
 
 
 async def test_what_was_answered_long_ago_is_forgotten_and_what_is_dead_is_kept(bench: Bench) -> None:
