@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+import postgres_server
 import pytest
 from services import missing
 
@@ -21,31 +18,11 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def binaries() -> Path | None:
-    """The folder of the newest installed PostgreSQL server (Debian keeps it off the path)."""
-    if found := shutil.which("initdb"):
-        return Path(found).parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return versions[-1].parent if versions else None
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of an empty database on a PostgreSQL server that listens on a socket in a folder of its own."""
-    found = binaries()
+    """URL of an empty database on a PostgreSQL server of the tests' own."""
+    found = postgres_server.binaries()
     if found is None:
         missing("PostgreSQL")
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
-    with tempfile.TemporaryDirectory() as folder:
-        if as_user:
-            shutil.chown(folder, "postgres")
-        data = f"{folder}/data"
-        run = [*as_user, str(found / "pg_ctl"), "-D", data, "-s", "-w"]
-        subprocess.run([*as_user, str(found / "initdb"), "-D", data, "-U", "test", "-A", "trust", "--no-sync"],
-                       check=True, capture_output=True, cwd="/")  # fmt: skip
-        options = f"-k {folder} -c listen_addresses= -c fsync=off"
-        subprocess.run([*run, "-o", options, "-l", f"{folder}/log", "start"], check=True, cwd="/")
-        try:
-            yield f"postgresql+psycopg://test@/postgres?host={folder}"
-        finally:
-            subprocess.run([*run, "-m", "immediate", "stop"], check=True, cwd="/")
+    with postgres_server.running(found) as server:
+        yield server.url("postgres")

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import blackbox_postgres
+import postgres_server
 import pytest
 from services import missing
 
 
 @pytest.fixture(scope="session")
-def own_postgres() -> Iterator[blackbox_postgres.Postgres]:
+def own_postgres() -> Iterator[postgres_server.Postgres]:
     """A PostgreSQL server that a test may take away, as long as it brings it back."""
-    installed = blackbox_postgres.binaries()
+    installed = postgres_server.binaries()
     if installed is None:
         missing("PostgreSQL")
-    with blackbox_postgres.running(installed) as postgres:
+    with postgres_server.running(installed) as postgres:
         yield postgres

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from blackbox_load import bench
-from blackbox_postgres import Postgres
+from postgres_server import Postgres
 
 
 async def test_a_server_goes_on_with_the_work_of_another_that_was_killed(

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
 
 class Postgres:
     """Listens on a socket in a folder of its own; `fsync` as a real one has it, or off for speed."""
@@ -37,9 +35,15 @@ class Postgres:
 
     def database(self, name: str) -> str:
         """URL of a new, empty database."""
+        import psycopg  # comes with an extra
+
         with psycopg.connect(f"host={self._folder} user=test dbname=postgres", autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return f"postgresql://test@/{name}?host={self._folder}"
+
+    def url(self, database: str) -> str:
+        """SQLAlchemy's URL of a database that exists."""
+        return f"postgresql+psycopg://test@/{database}?host={self._folder}"
 
 
 def binaries() -> Path | None:
