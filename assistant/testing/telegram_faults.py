@@ -11,7 +11,16 @@ from typing import Any, Literal
 
 from assistant.testing.telegram_refusal import Refusal, flooded
 
-SHOWING = ("sendMessage", "sendMessageDraft", "editMessageText", "sendDocument", "sendPhoto", "sendVoice")
+SHOWING = (
+    "sendMessage",
+    "sendMessageDraft",
+    "editMessageText",
+    "sendDocument",
+    "sendPhoto",
+    "sendVoice",
+    "sendAudio",
+    "sendVideo",
+)
 """Calls after which people see something."""
 
 SENDING = tuple(method for method in SHOWING if method != "sendMessageDraft")

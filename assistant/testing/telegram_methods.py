@@ -136,6 +136,14 @@ async def send_photo(asked: Asked) -> Any:
     return _with_file(asked, "photo")
 
 
+async def send_audio(asked: Asked) -> Any:
+    return _with_file(asked, "audio")
+
+
+async def send_video(asked: Asked) -> Any:
+    return _with_file(asked, "video")
+
+
 async def send_voice(asked: Asked) -> Any:
     return _with_file(asked, "voice")
 
@@ -216,6 +224,7 @@ METHODS: Mapping[str, Method] = {
     "getWebhookInfo": get_webhook_info, "sendMessage": send_message, "sendMessageDraft": send_message_draft,
     "editMessageText": edit_message_text, "editMessageReplyMarkup": edit_message_reply_markup,
     "sendChatAction": send_chat_action, "sendDocument": send_document, "sendPhoto": send_photo, "sendVoice": send_voice,
+    "sendAudio": send_audio, "sendVideo": send_video,
     "setMessageReaction": set_message_reaction, "answerCallbackQuery": answer_callback_query,
     "deleteMessage": delete_message, "setMyCommands": set_my_commands, "getMyCommands": get_my_commands,
     "deleteMyCommands": delete_my_commands, "getFile": get_file, "getChat": get_chat, "logOut": log_out,
@@ -329,7 +338,9 @@ def _file(asked: Asked, kind: str) -> dict[str, Any]:
         return {
             "photo": [{"width": 90, "height": 90, **{k: told[k] for k in ("file_id", "file_unique_id", "file_size")}}]
         }
-    return {kind: told | ({"duration": asked["duration"] or 1} if kind == "voice" else {})}
+    size = {"width": 90, "height": 90} if kind == "video" else {}
+    length = {"duration": asked["duration"] or 1} if kind in ("voice", "audio", "video") else {}
+    return {kind: told | length | size}
 
 
 def _scope(asked: Asked) -> tuple[str, str]:

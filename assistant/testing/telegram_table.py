@@ -37,6 +37,9 @@ METHODS: Mapping[str, str] = {
     "sendChatAction": "business_connection_id:str chat_id!:chat message_thread_id:int action!:str",
     "sendDocument": f"{_SENT} {_CAPTION} document!:file thumbnail:file disable_content_type_detection:bool",
     "sendPhoto": f"{_SENT} {_CAPTION} photo!:file show_caption_above_media:bool has_spoiler:bool",
+    "sendAudio": f"{_SENT} {_CAPTION} audio!:file duration:int performer:str title:str thumbnail:file",
+    "sendVideo": f"{_SENT} {_CAPTION} video!:file duration:int width:int height:int thumbnail:file cover:file "
+    "start_timestamp:int show_caption_above_media:bool has_spoiler:bool supports_streaming:bool",
     "sendVoice": f"{_SENT} {_CAPTION} voice!:file duration:int",
     "setMessageReaction": "chat_id!:chat message_id!:int reaction:ReactionType[] is_big:bool",
     "answerCallbackQuery": "callback_query_id!:str text:str show_alert:bool url:str cache_time:int",

@@ -198,6 +198,14 @@ async def test_files_go_both_ways(api: TelegramApi, bot: telegram.Bot) -> None:
     assert ("here", "answer.txt") == (api.sent(ANN)[0].text, sent.document.file_name)
 
 
+async def test_sound_and_film_are_sent_as_what_they_are(api: TelegramApi, bot: telegram.Bot) -> None:
+    sound = await bot.send_audio(ANN, b"la", filename="la.mp3")
+    film = await bot.send_video(ANN, b"moving", filename="it.mp4")
+    assert sound.audio is not None
+    assert film.video is not None
+    assert ["sendAudio", "sendVideo"] == [call.method for call in api.calls if "send" in call.method]
+
+
 async def test_files_beyond_20_mib_are_not_handed_out(api: TelegramApi, bot: telegram.Bot) -> None:
     stored = api.store(bytes(20 * 1024 * 1024 + 1), "large.bin", "application/octet-stream")
     with pytest.raises(BadRequest, match="File is too big"):
