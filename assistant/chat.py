@@ -23,11 +23,12 @@ from assistant.knowledge.question import Remark
 from assistant.prompt import Material, Prompt, build_prompt
 from assistant.proof import proven, worth_asking
 from assistant.refusal import Sentence, say
-from assistant.relevance import Relevant, excerpt, leading, relevant, threshold
+from assistant.relevance import Relevant, excerpt, is_beside, leading, relevant, threshold
 from assistant.retrieval import Inquiry, Retrieved, retrieve
 from assistant.rewrite import standalone
 from assistant.sections import Chat
 from assistant.speech import PARAMETERS, Spoken, speak
+from assistant.support import units
 from assistant.tokens import Reader
 
 OPTIONS = (*PARAMETERS, "instructions")
@@ -213,11 +214,14 @@ async def _copied(task: Task) -> AsyncGenerator[Event, None]:
     if worth_asking(bearing, bar=bar):
         shown = leading(bearing, passages)[: task.chat.passages or 1]
         prompt, answer = await task.speak(shown)
-        draft = Draft(prompt.passages, question=question)
+        draft = Draft(prompt.passages, question=question, withhold=task.strict)
         seen = [sentence for sentence in bearing if passages[sentence.number - 1] in shown]
         async with aclosing(answer) as pieces, aclosing(proven(pieces, question, seen, bar=bar)) as sentences:
             async for sentence in sentences:
-                yield TextDelta(await draft.awrite(sentence))
+                if text := await draft.awrite(sentence):
+                    yield TextDelta(text)
+        if text := await draft.afinish():
+            yield TextDelta(text)
     if not (draft and draft.text) and (quoted := excerpt(bearing, bar=bar)):
         draft = Draft(
             [passages[number - 1] for number in dict.fromkeys(each.number for each in quoted)],
@@ -236,13 +240,20 @@ async def _copied(task: Task) -> AsyncGenerator[Event, None]:
 
 
 def _bearing(task: Task) -> tuple[str, list[Relevant]]:
-    """The question and what bears on it; a follow-up, or one that nothing bears on, is read with the question before."""
+    """The question and what bears on it; a follow-up is read with the question before it."""
     turn, found = task.turn, task.found
-    bearing = relevant(turn.question, found.passages, near=found.near)
-    if turn.earlier and (found.follows or not worth_asking(bearing, bar=threshold(turn.question))):
-        whole = f"{turn.earlier[-1]}\n{turn.question}"
-        return whole, relevant(whole, found.passages, near=found.near)
-    return turn.question, bearing
+    alone = relevant(turn.question, found.passages, near=found.near)
+    if found.confidence is None:  # a foreign retriever, which does not tell a follow-up
+        follows = not worth_asking(alone, bar=threshold(turn.question))
+    else:
+        asked = units(turn.question)
+        follows = found.follows and not (asked and asked <= units("\n".join(turn.earlier[-1:])))
+    if not (turn.earlier and follows):
+        return turn.question, alone
+    if found.confidence is not None and is_beside(turn.question, turn.earlier, found.passages):
+        return turn.question, []
+    whole = f"{turn.earlier[-1]}\n{turn.question}"
+    return whole, relevant(whole, found.passages, near=found.near)
 
 
 async def _end(task: Task, draft: Draft, *, doubted: bool = False) -> AsyncGenerator[Event, None]:

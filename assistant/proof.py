@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from itertools import pairwise
 
-from assistant.relevance import Relevant, top
+from assistant.relevance import ASKED, Relevant, top
 from assistant.support import sequence, spans, strip_markers, units, weight
 
 BEARS = 0.7
@@ -71,6 +71,8 @@ def proves(text: str, known: frozenset[str], sentences: Sequence[Relevant], *, b
     Where others bear on it far more, the answer is not in that one.
     """
     said = strip_markers(text)
+    if ASKED.search(said):  # a question, most often the one asked, answers nothing
+        return False
     new = units(said) - known
     least = max(BEARS * bar, LEADING * top(sentences))
     bearing = [found for found in sentences if found.score >= least and found.holds(new, bar=HELD)]

@@ -239,8 +239,9 @@ def _explain(
 def _hidden(text: str, section: Mapping[str, Any], options: Mapping[str, _Option]) -> str:
     """`text` without the secrets of a section."""
     for key, value in section.items():
-        wrapped = isinstance(value, SecretStr) or (key in options and options[key].secret)
-        secret = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if secret and isinstance(secret, str) and (wrapped or SECRETIVE.search(key)):
-            text = text.replace(secret, "…")
+        told = SECRETIVE.search(key) or (key in options and options[key].secret)
+        for each in value if isinstance(value, list | tuple) else [value]:
+            secret = each.get_secret_value() if isinstance(each, SecretStr) else each
+            if secret and isinstance(secret, str) and (told or isinstance(each, SecretStr)):
+                text = text.replace(secret, "…")
     return text

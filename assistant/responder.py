@@ -20,7 +20,7 @@ from assistant.bot.progress import Show, shown
 from assistant.bot.recall import earlier_questions, renamed
 from assistant.bot.sources import Tap, listed, offered, tapped
 from assistant.bot.transcriber import Transcriber
-from assistant.connector import Connector
+from assistant.connector import Connector, Grouping
 from assistant.errors import ConfigurationError, InvalidQuestion, PromptTooLong, TransientError
 from assistant.inbox import Reply, Turn
 from assistant.plugins import made
@@ -146,9 +146,11 @@ class Responder:
         return Reply(messages, {"feedback": tap.choice, "about": tap.about})
 
     def _reacted(self, turn: Turn) -> Reply:
+        """In a group nothing is counted: people react to each other, and a reaction does not tell whose the message is."""
         verdict = next((given for thumb, given in THUMBS.items() if turn.text.startswith(thumb)), None)
         about = turn.messages[-1].reply_to or ""
-        if verdict is None:
+        connector = self._connector(turn.address)
+        if verdict is None or (isinstance(connector, Grouping) and connector.is_group(turn.address)):
             return Reply()
         self._meters.heard(Feedback(verdict, turn.address, turn.sender, about, "reaction"), turn=turn.id)
         return Reply(details={"feedback": verdict, "about": about})

@@ -72,7 +72,7 @@ class Wire(HTTPXRequest):
         answer = _json(body)
         if status < 300 and answer.get("ok") is True and "result" in answer:
             return status, body
-        if status < 300 or status == HTTPStatus.GATEWAY_TIMEOUT:
+        if status < 300 or status == HTTPStatus.GATEWAY_TIMEOUT or (status == HTTPStatus.BAD_GATEWAY and not answer):
             raise Lost(f"HTTP {status} without an answer of the Bot API")
         raise Refused(status, answer.get("description") or f"HTTP {status}", answer.get("parameters") or {})
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from assistant.markup import Mark, Renderer, Run, utf16
+from connectors._telegram_limits import ENTITIES, TEXT_UNITS
 
 SCHEMES = ("http", "https", "mailto", "tel", "tg")
 """Of links that are made; the address of any other is shown as text."""
 WIDEST = 60
 """Columns of a table that is drawn; a wider one, which a phone would fold, is written row by row."""
+TAG = re.compile(r"<[^>]+>")
+ENTITY_UNITS = -(-TEXT_UNITS // ENTITIES)
+"""What an entity counts at least, so that a message never has more than Telegram reads."""
 
 
 class _Html(Renderer):
@@ -86,29 +91,24 @@ class _Html(Renderer):
         return f"{self.heading(name, 1)}{self.text(': ' if name else '')}{self.inline(value)}"
 
 
-class _Visible(_Html):
-    """What is left after Telegram has read the entities."""
-
-    def text(self, text: str) -> str:
-        return text
-
-    def tag(self, name: str, inner: str, attribute: str = "") -> str:
-        return inner
-
-
 def render(markdown: str) -> str:
     """Telegram's HTML of a Markdown text, also of one that is cut off anywhere."""
     return _Html().render(markdown)
 
 
-def visible(markdown: str) -> str:
-    """The text that people see of it."""
-    return _Visible().render(markdown)
+def visible(html: str) -> str:
+    """The text that people see of what `render` made: what is left after Telegram has read the entities."""
+    return unescape(TAG.sub("", html))
 
 
 def size(markdown: str) -> int:
-    """What Telegram counts against its 4096: UTF-16 code units after entities are parsed."""
-    return utf16(visible(markdown))
+    """What counts against Telegram's 4096: UTF-16 code units after entities are parsed, and the entities where they are many.
+
+    Of the entities beyond the hundredth Telegram shows the text only, and a link loses its address.
+    """
+    html = render(markdown)
+    entities = html.count("</") - html.count("</code></pre>")
+    return max(utf16(visible(html)), ENTITY_UNITS * entities)
 
 
 def columns(text: str) -> int:

@@ -10,6 +10,9 @@ TEXT_UNITS = 4096
 CAPTION_UNITS = 1024
 """The same for the text under a file. core.telegram.org/bots/api#senddocument, 2026-06."""
 
+ENTITIES = 100
+"""Links and styles of a message; the rest of them is dropped. limits.tginfo.me, 2026-06."""
+
 CALLBACK_BYTES = 64
 """Bytes of a button's data. core.telegram.org/bots/api#inlinekeyboardbutton, 2026-06."""
 

@@ -17,10 +17,11 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Link
 from telegram.constants import ParseMode
 
 from assistant import markup
+from assistant.connector import parts
 from assistant.errors import Rejected
 from assistant.types import Attachment, Button, Outgoing
 from connectors._telegram_calls import Api, Refused
-from connectors._telegram_html import render, size
+from connectors._telegram_html import render, size, visible
 from connectors._telegram_limits import BUTTONS, CALLBACK_BYTES, CAPTION_UNITS, PHOTO_BYTES, TEXT_UNITS
 from connectors._telegram_updates import GENERAL
 
@@ -29,7 +30,6 @@ LOG = logging.getLogger(__name__)
 MESSAGE = re.compile(r"(?P<chat>-?\d+):(?P<message>\d+)(?::|$)")
 """An id of a message, or of something that happened to it: chat, then message."""
 
-TAG = re.compile(r"<[^>]+>")
 LONG = 1000
 """Characters from which splitting may take milliseconds, and a hundred times that where every word is marked up."""
 
@@ -46,16 +46,12 @@ Call = Callable[[str, str | None], Awaitable[Any]]
 def split(outgoing: Outgoing) -> tuple[Outgoing, ...]:
     """The same as messages that each are one of Telegram's, where it has one file at most.
 
-    A text that goes with a file and is longer than a caption becomes parts of a caption's length.
+    A text that goes with a file and is longer than a caption becomes parts of a caption's length. One that shows nothing
+    as Markdown is shown as it is written.
     """
     fits = CAPTION_UNITS if outgoing.attachments and size(outgoing.text) > CAPTION_UNITS else TEXT_UNITS
-    texts = markup.split(outgoing.text, limit=fits, size=size)
-    if len(texts) < 2:
-        return (outgoing,)
-    parts = [Outgoing(outgoing.address, text, key=_numbered(outgoing.key, n)) for n, text in enumerate(texts)]
-    parts[0] = replace(parts[0], reply_to=outgoing.reply_to, attachments=outgoing.attachments)
-    parts[-1] = replace(parts[-1], buttons=outgoing.buttons)
-    return tuple(parts)
+    texts = markup.split(outgoing.text, limit=fits, size=size) or _unread(outgoing.text, fits)
+    return tuple(parts(outgoing, texts))
 
 
 async def parted(outgoing: Outgoing) -> tuple[Outgoing, ...]:
@@ -180,11 +176,14 @@ async def _formatted(text: str, call: Call) -> Any:
         if not refusal.says("can't parse entities"):
             raise
         LOG.warning("Telegram cannot read the markup of a message, which goes out as plain text: %s", refusal)
-        return await call(html.unescape(TAG.sub("", formatted)), None)
+        return await call(visible(formatted), None)
 
 
-def _numbered(key: str | None, number: int) -> str | None:
-    return None if key is None else f"{key}:{number}"
+def _unread(text: str, limit: int) -> list[str]:
+    """A text of which nothing is visible, in stretches of characters that fit whatever they are; blank ones are left out."""
+    width = limit // 2
+    stretches = (text[start : start + width] for start in range(0, len(text), width))
+    return [stretch for stretch in stretches if stretch.strip()] or [text]
 
 
 def _reply(outgoing: Outgoing, chat: str) -> ReplyParameters | None:

@@ -25,6 +25,14 @@ Paint = Callable[[str], Awaitable[float]]
 EDIT_PAUSES = (0.5, 2.0)
 """Seconds before the second and the third try of an edit."""
 
+GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message to delete not found",
+    "message can't be deleted",
+)
+"""What Telegram says of a preview that nothing can be made of."""
+
 NEVER = float("inf")
 """Pause after which nothing more is shown."""
 
@@ -114,7 +122,7 @@ class Previews:
             else:
                 taken = await self._edited(number, part, place)
         except Refused as refusal:
-            if not refusal.says("message to edit not found", "message can't be edited", "message to delete not found"):
+            if not (refusal.migrated_to or refusal.says(*GONE)):
                 raise
             taken = None
         self._left.pop(_root(part), None)
@@ -182,11 +190,8 @@ class Previews:
 
 
 def _root(outgoing: Outgoing) -> str:
-    """What a preview and the first part of its answer share: the conversation, and the key without part numbers 0."""
-    key = outgoing.key or ""
-    while key.endswith(":0"):
-        key = key.removesuffix(":0")
-    return f"{outgoing.address} {key}"
+    """What a preview and the first part of its answer share: the conversation and the key."""
+    return f"{outgoing.address} {outgoing.key or ''}"
 
 
 async def _beginning(outgoing: Outgoing, text: str) -> Outgoing:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from assistant.bot.phrases import COMMANDS
 from assistant.types import Address, Incoming, Kind
 from connectors._telegram_files import attachments
 
@@ -61,7 +62,7 @@ def _message(update: Json, bot: Bot) -> Incoming | None:
         return None
     text = _text(message)
     if command := COMMAND.match(text):
-        if not _is_ours(command["bot"], bot):
+        if not _is_ours(command, message, bot):
             return None
         name = f"/{command['name'].lower()}"
         return _event(update, message, bot, kind="command", text=name + text[command.end() :], attachments=files)
@@ -75,7 +76,9 @@ def _edited(update: Json, bot: Bot) -> Incoming | None:
     message = update["edited_message"]
     files = attachments(message)
     moving = "location" in message  # a live location is an edit every few seconds
-    if moving or not _readable(message, bot) or not ("text" in message or files) or not _addressed(message, bot):
+    if moving or COMMAND.match(_text(message)) or not ("text" in message or files):
+        return None
+    if not _readable(message, bot) or not _addressed(message, bot):
         return None
     about = _id(message)
     where = f"{about}:edit:{message.get('edit_date', message['date'])}"
@@ -173,9 +176,11 @@ def _readable(message: Json, bot: Bot) -> bool:
     return message["chat"]["type"] != "channel" and not robot and not message.get("is_automatic_forward")
 
 
-def _is_ours(named: str | None, bot: Bot) -> bool:
-    """Whether a command is for this bot; one without a name is for every bot that gets it."""
-    return named is None or _is_name_of(bot, named)
+def _is_ours(command: re.Match[str], message: Json, bot: Bot) -> bool:
+    """Whether a command is for this bot; in a group, one that names no bot and is not known is another's."""
+    if command["bot"]:
+        return _is_name_of(bot, command["bot"])
+    return message["chat"]["type"] == "private" or command["name"].lower() in COMMANDS
 
 
 def _is_name_of(bot: Bot, name: str) -> bool:
@@ -187,8 +192,6 @@ def _addressed(message: Json, bot: Bot) -> bool:
     """In a group: the bot is mentioned, or what is replied to is the bot's."""
     if message["chat"]["type"] == "private":
         return True
-    if command := COMMAND.match(_text(message)):
-        return _is_ours(command["bot"], bot)
     reply = _reply(message)
     replied = reply is not None and str((reply.get("from") or {}).get("id")) == bot.account
     return replied or any(True for _ in _mentions(message, bot))

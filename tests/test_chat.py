@@ -176,7 +176,7 @@ async def test_what_a_small_model_copies_is_shown_sentence_by_sentence() -> None
     model = small("It must be serviced ", "every 45 days. ", "By a certified ", "technician.")
     streamed = await events(model, Found(documents=[PUMP]))
 
-    assert ["It must be serviced every 45 days.", " [1] By a certified technician.", " [1]"] == [
+    assert ["It must be serviced every 45 days. [1]", " By a certified technician. [1]"] == [
         event.text for event in streamed if isinstance(event, TextDelta)
     ]
 

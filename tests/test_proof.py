@@ -42,6 +42,10 @@ async def test_the_text_ends_before_the_first_sentence_that_is_not_proven() -> N
     assert ["You can return it within 30 days. "] == await shown(RETURN, said)
 
 
+async def test_a_question_is_no_answer() -> None:
+    assert [] == await shown(RETURN, "Within how many days after delivery can I return it in its box?")
+
+
 async def test_a_torn_sentence_after_the_first_is_left_out() -> None:
     assert ["You can return it within 30 days. "] == await shown(
         RETURN, "You can return it within 30 days. ", "After the delivery"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from assistant.knowledge.passages import Passage
-from assistant.relevance import Relevant, excerpt, leading, relevant, threshold, top
+from assistant.relevance import Relevant, excerpt, is_beside, leading, relevant, threshold, top
 
 
 def passage(text: str, title: str = "Manual") -> Passage:
@@ -85,3 +85,19 @@ def test_relevance_is_at_most_one_and_zero_without_sentences() -> None:
     found: list[Relevant] = relevant("flow rate", [DATA])
 
     assert (True, 0.0) == (0 < top(found) <= 1, top([]))
+
+
+BLOCKED = "Error code E4 means that the filter is blocked. Clean the filter, then press the green button."
+
+
+@pytest.mark.parametrize(
+    "beside", ["What is the capital of Spain?", "Who wrote Faust?", "thanks", "Good morning", "ok"]
+)
+def test_what_only_stands_beside_a_conversation_is_told_from_what_follows_it(beside: str) -> None:
+    earlier = ["What does error code E4 mean?"]
+    assert is_beside(beside, earlier, [passage(BLOCKED)])
+    assert not is_beside("And the green button?", earlier, [passage(BLOCKED)])
+
+
+def test_where_nobody_spoke_the_language_of_the_passages_nothing_is_beside() -> None:
+    assert not is_beside("为什么？", ["过滤器怎么清洗？"], [passage(BLOCKED)])

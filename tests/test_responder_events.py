@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
-from responder_fakes import ADDRESS, QUESTION, Bench, Plain, Scribe, message
+from responder_fakes import ADDRESS, GROUP, QUESTION, Bench, Plain, Scribe, message
 from turn_fakes import Scripted
 
 from assistant.bot.meters import Feedback
 from assistant.bot.sources import tapped
 from assistant.errors import ConfigurationError, TransientError
-from assistant.types import Attachment, Incoming
+from assistant.types import Address, Attachment, Incoming
 
 SENTENCE = "The Zeta-9 pump must be serviced every 45 days by a certified technician"
 DEAF = "I cannot listen to recordings. Please send me a text."
@@ -39,8 +39,8 @@ def edit(text: str, *, id: str = "1:edit:5", of: str | None = "1") -> Incoming:
     return message(text, id=id, kind="edit", reply_to=of)
 
 
-def reaction(emoji: str) -> Incoming:
-    return message(emoji, id="r", kind="reaction", reply_to="m1")
+def reaction(emoji: str, *, address: Address = ADDRESS) -> Incoming:
+    return message(emoji, id="r", kind="reaction", reply_to="m1", address=address)
 
 
 async def test_an_opinion_is_counted_told_and_thanked_for(bench: Bench) -> None:
@@ -84,6 +84,12 @@ async def test_a_thumb_as_a_reaction_is_an_opinion_without_a_reply(bench: Bench,
 
     assert ((), {"feedback": verdict, "about": "m1"}) == (reply.messages, reply.details)
     assert 1 == bench.count("assistant_feedback", connector="memory", verdict=verdict, by="reaction")
+
+
+async def test_what_people_in_a_group_think_of_each_other_is_no_opinion_on_an_answer(bench: Bench) -> None:
+    await bench.ask(reaction("👍", address=GROUP))
+
+    assert [] == bench.feedback
 
 
 @pytest.mark.parametrize("emoji", ["", "🔥"])

@@ -18,8 +18,8 @@ from assistant.inbox.tables import Row, Tables
 BATCH = 200
 """Messages in one transaction at most, so that the first does not wait long for the last."""
 
-APART_SECONDS = 0.0015
-"""Between the beginnings of two transactions: PostgreSQL stamps rows with it, in whole milliseconds, and a lane is
+APART_SECONDS = 0.0011
+"""Between two transactions: PostgreSQL stamps rows with the beginning of theirs, in whole milliseconds, and a lane is
 ordered by the stamp."""
 
 
@@ -42,7 +42,7 @@ class Acceptor:
         self._more = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox-accept")
         self._task = asyncio.create_task(self._run(), name="inbox-accept")
-        self._begun = 0.0
+        self._over = 0.0
 
     async def accept(self, rows: Sequence[Row]) -> None:
         """Return once all rows are on disk.
@@ -74,9 +74,7 @@ class Acceptor:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-        for each in self._waiting:
-            if not each.done.done():
-                each.done.set_exception(TransientError("the inbox is closing: send the message again"))
+        _refuse(self._waiting)
         self._thread.shutdown(wait=False)
 
     async def _run(self) -> None:
@@ -85,17 +83,29 @@ class Acceptor:
             await self._more.wait()
             self._more.clear()
             while batch := self._take():
-                await asyncio.sleep(max(0.0, self._begun + APART_SECONDS - time.monotonic()))
-                self._begun = time.monotonic()
-                failures = await loop.run_in_executor(self._thread, self._store, [each.row for each in batch])
+                try:
+                    await asyncio.sleep(max(0.0, self._over + APART_SECONDS - time.monotonic()))
+                    failures = await loop.run_in_executor(self._thread, self._store, [each.row for each in batch])
+                except asyncio.CancelledError:
+                    _refuse(batch)  # recorded or not: what comes again is known
+                    raise
+                self._over = time.monotonic()
                 for each, failure in zip(batch, failures, strict=True):
                     _settle(each.done, failure)
+                self._give_up({each.row.lane for each, failure in zip(batch, failures, strict=True) if failure})
+
+    def _give_up(self, lanes: set[str]) -> None:
+        """Refuse what waits behind a message that was not recorded: it would overtake it, which comes again later."""
+        for each in self._waiting:
+            if each.row.lane in lanes:
+                _settle(each.done, TransientError("a message before this one was not recorded: send it again"))
 
     def _take(self) -> list[Waiting]:
         """The next transaction; what is given up by who waited is left out."""
         batch: list[Waiting] = []
         rest: list[Waiting] = []
         lanes: set[str] = set()
+        self._give_up({each.row.lane for each in self._waiting if each.done.cancelled()})
         for each in self._waiting:
             if each.done.done():
                 continue
@@ -128,6 +138,11 @@ class Acceptor:
     def _commit(self, rows: list[Row]) -> None:
         with self._place.reached(), self._engine.begin() as connection:
             self._tables.enqueue(connection, rows)
+
+
+def _refuse(waiting: Sequence[Waiting]) -> None:
+    for each in waiting:
+        _settle(each.done, TransientError("the inbox is closing: send the message again"))
 
 
 def _settle(future: asyncio.Future[None], failure: BaseException | None) -> None:

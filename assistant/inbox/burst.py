@@ -12,8 +12,8 @@ from sqlalchemy import Engine, select
 
 from assistant.inbox.names import lane_of
 from assistant.inbox.place import Place
-from assistant.inbox.records import incoming_from_json
-from assistant.inbox.tables import Tables
+from assistant.inbox.records import incoming_from_json, readable
+from assistant.inbox.tables import Tables, stored_in
 from assistant.inbox.turns import turn_id
 from assistant.types import Incoming
 
@@ -31,7 +31,8 @@ class Burst:
 
     async def wait(self, stored: Mapping[str, Any]) -> None:
         """Wait until the window is over that the stored message opened."""
-        await asyncio.sleep(_ends(stored) - time.time())
+        ends = min(_ends(stored), time.time() + float(stored.get("burst", 0.0)))  # the clock may have been set back
+        await asyncio.sleep(ends - time.time())
 
     async def followers(self, stored: Mapping[str, Any]) -> list[Any]:
         """The stored messages right behind one in its lane, of the same person and in its window."""
@@ -53,11 +54,13 @@ class Burst:
             .limit(MOST - 1)
         )
         with self._engine.begin() as connection:
-            rows = [json.loads(inputs)["positionalArgs"][0] for (inputs,) in connection.execute(waiting)]
+            rows = [stored_in(inputs) for (inputs,) in connection.execute(waiting)]
         found: list[Any] = []
         for row in rows:
-            message = incoming_from_json(row["message"])
-            if message.kind != "text" or message.sender != first.sender or row.get("received", 0.0) > _ends(stored):
+            message = readable(row.get("message"))
+            if message is None or message.kind != "text" or message.sender != first.sender:
+                break
+            if row.get("received", 0.0) > _ends(stored):
                 break
             found.append(row["message"])
         return found

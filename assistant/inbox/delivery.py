@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import random
@@ -21,12 +22,21 @@ logger = logging.getLogger("assistant.inbox")
 Policy = Literal["resend", "park"]
 
 LONGEST_SECONDS = 60.0
-"""Between two attempts at most."""
+"""Between two attempts at most, for about an hour."""
+
+PATIENT_SECONDS = 300.0
+"""And after that: each attempt leaves three records, and a platform may be away for a day."""
+
+PATIENT_ATTEMPTS = 60
+
+SEND_SECONDS = 300.0
+"""What one send may take, a large file among them; after that nobody knows whether it arrived."""
 
 
 def backoff(attempt: int, *, first: float = 1.0) -> float:
     """Seconds before attempt `attempt` + 1: doubling, with jitter so that many do not come back together."""
-    return min(LONGEST_SECONDS, first * 2.0 ** min(attempt - 1, 16)) * random.uniform(0.75, 1.25)  # noqa: S311
+    longest = LONGEST_SECONDS if attempt < PATIENT_ATTEMPTS else PATIENT_SECONDS
+    return min(longest, first * 2.0 ** min(attempt - 1, 16)) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +92,23 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Courier:
-    """Sends over one connector."""
+    """Sends over one connector, in slots of its own: a platform that hangs keeps none of another's."""
 
     connector: Connector
     limits: Limits
     meters: InboxMeters
+    slots: asyncio.Semaphore
+    seconds: float = SEND_SECONDS
 
     async def send(self, part: Outgoing, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
         """One attempt; raises nothing but cancellation.
 
         `doubt`: whether an attempt before this one may have arrived.
         """
+        async with self.slots:
+            return await self._send(part, attempt=attempt, doubt=doubt, policy=policy)
+
+    async def _send(self, part: Outgoing, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
         resent = False
         if doubt and not self._drops:
             found = await self._find(part, attempt=attempt, policy=policy)
@@ -101,7 +117,8 @@ class Courier:
             resent = found is None
         begun = time.perf_counter()
         try:
-            receipt = await self.connector.send(part)
+            async with asyncio.timeout(self.seconds):
+                receipt = await self.connector.send(part)
         except RateLimited as error:
             return self._limited(part, error, attempt=attempt, resent=resent)
         except TransientError as error:
@@ -110,11 +127,13 @@ class Courier:
             return Attempt("refused", resent=resent, error=str(error))
         except Exception as error:
             logger.warning("%s raised %s while it sent", self.connector.name, type(error).__name__, exc_info=error)
-            return self._unknown(f"{type(error).__name__} while it was sent", attempt=attempt, policy=policy)
+            why = f"{type(error).__name__} while it was sent"
+            return self._unknown(why, attempt=attempt, policy=policy, resent=resent)
         finally:
             self.meters.sent.observe(time.perf_counter() - begun)
         if receipt.state == "unknown":
-            return self._unknown("the connection ended after it was sent", attempt=attempt, policy=policy)
+            why = "the connection ended after it was sent"
+            return self._unknown(why, attempt=attempt, policy=policy, resent=resent)
         if receipt.state == "failed":
             return Attempt("refused", resent=resent, error="the platform says that it failed")
         return Attempt("sent", ids=receipt.ids, receipt=receipt.state, resent=resent)
@@ -132,22 +151,23 @@ class Courier:
         arrived: bool | None = None
         if isinstance(self.connector, Asking):
             try:
-                arrived = await self.connector.was_sent(part)
+                async with asyncio.timeout(self.seconds):
+                    arrived = await self.connector.was_sent(part)
             except PermanentError as error:
                 logger.warning("%s cannot tell whether a message arrived: %s", self.connector.name, error)
             except Exception as error:  # noqa: BLE001 - a question does no harm: ask again
-                return Attempt("again", wait=backoff(attempt), doubt=True, transient=True, error=str(error))
+                return Attempt("again", wait=backoff(attempt), doubt=True, transient=True, error=_said(error))
         if arrived is None and policy == "park":
             self._count("parked")
             return Attempt("parked", error="nobody knows whether this message arrived")
         self._count({True: "found", False: "missing", None: "resent"}[arrived])
         return Attempt("sent") if arrived else arrived
 
-    def _unknown(self, why: str, *, attempt: int, policy: Policy) -> Attempt:
+    def _unknown(self, why: str, *, attempt: int, policy: Policy, resent: bool) -> Attempt:
         if policy == "park" and not self._asks and not self._drops:
             self._count("parked")
-            return Attempt("parked", error=why)
-        return Attempt("again", wait=backoff(attempt), doubt=True, error=why)
+            return Attempt("parked", resent=resent, error=why)
+        return Attempt("again", wait=backoff(attempt), doubt=True, resent=resent, error=why)
 
     def _limited(self, part: Outgoing, error: RateLimited, *, attempt: int, resent: bool) -> Attempt:
         wait = backoff(attempt) if error.retry_after is None else error.retry_after
@@ -156,3 +176,17 @@ class Courier:
 
     def _count(self, what: str) -> None:
         self.meters.unknown.labels(self.connector.name, what).inc()
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def missing(connector: str) -> str:
+    """What is told of a platform that is not configured in this process."""
+    return f"{connector!r} is not one of the connectors here: add its section to the configuration and restart"
+
+
+def unconfigured(connector: str, *, attempt: int, doubt: bool) -> Attempt:
+    """A part waits for a platform that is not configured in this process: another one may have it, or the next start."""
+    return Attempt("again", wait=backoff(attempt), doubt=doubt, transient=True, error=missing(connector))

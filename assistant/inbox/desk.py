@@ -13,7 +13,6 @@ from sqlalchemy import Connection, inspect, update
 from assistant.background import Once
 from assistant.inbox import reading
 from assistant.inbox.entries import Entry, Shown, State, UnknownTurn
-from assistant.inbox.names import APPLICATION, QUEUE, VERSION
 from assistant.inbox.place import Place
 from assistant.inbox.tables import DROPPED, GAVE_UP, Tables
 
@@ -57,7 +56,8 @@ class Desk:
             if row.status not in GAVE_UP:
                 raise UnknownTurn(f"turn {id!r} is {reading.state(row)}: only a dead or parked one can be retried")
             step = reading.resume_at(reading.steps(self._tables, connection, [id]).get(id, []))
-        self._rewind(id, step, lane=row.queue_partition_key)
+            if not self._tables.rewind(connection, id, step=step, now=int(self._place.clock.now() * 1000)):
+                raise UnknownTurn(f"turn {id!r} changed meanwhile: look at it again")
         return id
 
     def drop(self, id: str) -> None:
@@ -133,23 +133,3 @@ class Desk:
             if connection is None or row is None:
                 raise UnknownTurn(f"there is no turn {id!r} in the inbox: `assistant inbox list` shows those there are")
             yield connection, row
-
-    def _rewind(self, id: str, step: int, *, lane: str) -> None:
-        from dbos import DBOSClient, DBOSPortableJSONSerializer, error
-
-        client = DBOSClient(
-            system_database_engine=self._engine.get(),
-            application_name=APPLICATION,
-            serializer=DBOSPortableJSONSerializer(),
-            lazy=True,
-            retry_connection_errors=False,
-        )
-        try:
-            with self._place.reached():
-                client.rewind_workflow(
-                    id, start_step=step, application_version=VERSION, queue_name=QUEUE, queue_partition_key=lane
-                )
-        except error.DBOSException:
-            raise UnknownTurn(f"turn {id!r} changed meanwhile: look at it again") from None
-        finally:
-            client.destroy()

@@ -7,10 +7,9 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, func, select, text
 
 from assistant.connector import Connector
 from assistant.errors import ConfigurationError, TransientError
@@ -27,16 +26,13 @@ from assistant.inbox.names import lane_of, lane_of_address
 from assistant.inbox.place import Place
 from assistant.inbox.records import incoming_to_json
 from assistant.inbox.running import Running
-from assistant.inbox.tables import Row, Tables
+from assistant.inbox.tables import ACTIVE, Row, Tables
 from assistant.inbox.turns import Respond, turn_id
 from assistant.inbox.upkeep import Upkeep
 from assistant.inbox.workflow import TurnWorkflow
 from assistant.inbox.writing import Writer
 from assistant.sections import InboxSettings
 from assistant.types import Address, Incoming
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger("assistant.inbox")
 
@@ -84,15 +80,21 @@ class Inbox:
             if self._place.file:
                 lock = await asyncio.to_thread(sqlite.own, self._place.file)
                 opening.push_async_callback(asyncio.to_thread, lock.release)
-            launched = Launched(self._place, self._settings.concurrency)
+            launched = Launched(self._place, self._settings.concurrency, asleep=lambda: self._running.asleep)
             opening.push_async_callback(launched.aclose)
+            self._place.open()
+            self._running = Running()
             acks = await asyncio.to_thread(self._place.acknowledging)
             opening.push_async_callback(asyncio.to_thread, acks.dispose)
             await asyncio.to_thread(self._reach, acks)
             work = await asyncio.to_thread(self._place.working, CONNECTIONS)
             opening.callback(self._place.close)
-            await launched.start(work, lambda: self._define(work))
+            watch = None if self._place.file else await self._watched(opening, launched)
+            with self._place.reached():
+                await launched.start(work, lambda: self._define(work))
             await self._attend(opening, launched, acks, work)
+            if watch is not None:
+                watch.look_after_others()
             self._open = opening.pop_all()
 
     async def accept(self, events: Sequence[Incoming]) -> None:
@@ -138,7 +140,10 @@ class Inbox:
         from dbos import DBOS
 
         meters, settings, running = self._meters, self._settings, self._running
-        couriers = {name: Courier(connector, Limits(connector), meters) for name, connector in self._connectors.items()}
+        couriers = {
+            name: Courier(connector, Limits(connector), meters, asyncio.Semaphore(settings.concurrency))
+            for name, connector in self._connectors.items()
+        }
         writer = Writer(self._respond, connectors=self._connectors, settings=settings, running=running, meters=meters)
         TurnWorkflow(
             DBOS,
@@ -151,20 +156,10 @@ class Inbox:
         )
 
     async def _attend(self, opening: AsyncExitStack, launched: Launched, acks: Engine, work: Engine) -> None:
-        """Start what stands beside the worker: recording, upkeep, and on PostgreSQL the watch over other processes."""
+        """Start what stands beside the worker: recording and upkeep."""
         self._side = work
-        if not self._place.file:
-            loop = asyncio.get_running_loop()
-            watched = await asyncio.to_thread(self._place.watching)
-            opening.push_async_callback(asyncio.to_thread, watched.dispose)
-            watch = liveness.Liveness(
-                self._place,
-                watched,
-                executor=launched.executor,
-                stop=lambda lane: loop.call_soon_threadsafe(self._running.stop, lane),
-            )
-            watch.start()
-            opening.push_async_callback(asyncio.to_thread, watch.close)
+        if self._place.file:
+            await asyncio.to_thread(self._go_on_from, work)
         upkeep = Upkeep(
             self._place,
             work,
@@ -179,6 +174,29 @@ class Inbox:
         opening.push_async_callback(self._drain, launched, acks)
         self._acceptor = Acceptor(self._place, acks)
         opening.push_async_callback(self._close_acceptor)
+
+    async def _watched(self, opening: AsyncExitStack, launched: Launched) -> liveness.Liveness:
+        """Show that this process lives, before it takes up its first turn: else others would take it for dead."""
+        loop = asyncio.get_running_loop()
+        watched = await asyncio.to_thread(self._place.watching)
+        opening.push_async_callback(asyncio.to_thread, watched.dispose)
+        watch = liveness.Liveness(
+            self._place,
+            watched,
+            executor=launched.executor,
+            stop=lambda lane: loop.call_soon_threadsafe(self._running.stop, lane),
+        )
+        opening.push_async_callback(asyncio.to_thread, watch.close)
+        await asyncio.to_thread(watch.start)
+        return watch
+
+    def _go_on_from(self, engine: Engine) -> None:
+        """Let no new message have an earlier time than one that waits: the clock may have been set back meanwhile."""
+        turn = self._tables.turns.c
+        with self._place.reached(), engine.connect() as connection:
+            latest = connection.scalar(select(func.max(turn.created_at)).where(turn.status.in_(ACTIVE)))
+        if latest is not None:
+            self._place.clock.pass_by(latest / 1000)
 
     async def _close_acceptor(self) -> None:
         if self._acceptor is not None:

@@ -31,10 +31,12 @@ LISTEN_SECONDS = 0.2
 """Between two rounds of a listener that has nothing to hear; closing waits for its last."""
 
 TURNS_A_SLOT = 8
-"""Turns taken up for each answer that may be written at once: those that wait for a platform to be back hold no slot."""
+"""Turns taken up for each answer that may be written at once, besides those that only wait."""
 
 QUIET_SECONDS = 10.0
 """The same complaint of DBOS is logged once in this time: without a database it has one at each look."""
+
+MOST_SEEN = 1000
 
 _one = threading.Lock()
 
@@ -51,6 +53,8 @@ class Quiet(logging.Filter):
         if text.startswith(("Exception encountered in asynchronous workflow", "Asyncio task cancelled")):
             return False
         kind, now = text[:40], time.monotonic()
+        if len(self._seen) > MOST_SEEN:
+            self._seen.clear()
         if now - self._seen.get(kind, -QUIET_SECONDS) < QUIET_SECONDS:
             return False
         self._seen[kind] = now
@@ -60,11 +64,12 @@ class Quiet(logging.Filter):
 class Launched:
     """DBOS as it runs in this process; made by `launch`."""
 
-    def __init__(self, place: Place, concurrency: int) -> None:
+    def __init__(self, place: Place, concurrency: int, *, asleep: Callable[[], int]) -> None:
         if not _one.acquire(blocking=False):
             raise ConfigurationError("this process has an inbox already: close it before another one is opened")
         self._place = place
         self._turns = concurrency * TURNS_A_SLOT
+        self._asleep = asleep
         self._quiet = Quiet()
         self._engine: Engine | None = None
         self._dbos: DBOS | None = None
@@ -104,6 +109,10 @@ class Launched:
         from dbos import DBOS
 
         define()
+        if self._dbos is not None:
+            active = self._dbos._active_workflows_set
+            count = active.count_for_queue
+            setattr(active, "count_for_queue", lambda queue: max(0, count(queue) - self._asleep()))  # noqa: B010
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 
 from assistant.connector import Connector, Grouping, Rate
 from assistant.types import Address
@@ -15,9 +14,6 @@ the beginning of the next never meet: at 20 a minute five at once, then one ever
 
 DESTINATIONS = 10_000
 """Remembered at most; the ones that were used longest ago are forgotten."""
-
-HOLDS = 10
-"""Times a message waits for a chat that is held anew, before it is tried."""
 
 CHATS_HELD = 3
 """So many chats of one account refused within `HELD_SECONDS`: it is the account that is too fast."""
@@ -64,18 +60,25 @@ class Limits:
         self._refused: deque[tuple[float, str]] = deque(maxlen=64)
 
     async def wait(self, address: Address) -> None:
-        """Return when a message may leave to `address`."""
+        """Return when a message may leave to `address`.
+
+        A place of the account is taken only once the chat is free: else a slow chat would keep places of all others
+        waiting behind its own, and what waited for a hold would leave at once when it ends.
+        """
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        windows = list(self._of(address))
-        at = max([now, *(window.next(now) for window in windows)])
-        for window in windows:
-            window.take(at)
-        await asyncio.sleep(at - now)
-        for _ in range(HOLDS):  # it may be held again meanwhile
-            if (free := self._free(address)) <= loop.time():
-                break
-            await asyncio.sleep(free - loop.time())
+        while True:
+            now = loop.time()
+            chat, account = self._of(address)
+            free = max([self._free(address), *(window.next(now) for window in chat)])
+            if free > now:
+                await asyncio.sleep(free - now)
+                continue
+            at = max([now, *(window.next(now) for window in account)])
+            for window in (*chat, *account):
+                window.take(at)
+            await asyncio.sleep(at - now)
+            if self._free(address) <= loop.time():  # it may be held meanwhile
+                return
 
     def hold(self, address: Address, seconds: float) -> None:
         """Let nothing leave to `address` for `seconds`: the platform refused a message there."""
@@ -90,17 +93,20 @@ class Limits:
     def _free(self, address: Address) -> float:
         return max(self._held.get(_chat(address), 0.0), self._held.get(_account(address), 0.0))
 
-    def _of(self, address: Address) -> Iterator[Window]:
+    def _of(self, address: Address) -> tuple[list[Window], list[Window]]:
+        """The windows of the chat and those of the account."""
         group = self._grouping is not None and self._grouping.is_group(address)
+        found: tuple[list[Window], list[Window]] = ([], [])
         for number, rate in enumerate(self._rates):
             if rate.scope == "group" and not group:
                 continue
             key = (str(number), *(_account(address) if rate.scope == "account" else _chat(address)))
             window = self._windows.setdefault(key, Window(rate))
             self._windows.move_to_end(key)
-            yield window
+            found[rate.scope == "account"].append(window)
         while len(self._windows) > DESTINATIONS:
             self._windows.popitem(last=False)
+        return found
 
 
 def _account(address: Address) -> tuple[str, ...]:

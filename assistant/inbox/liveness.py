@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
 
+from assistant.errors import TransientError
 from assistant.inbox.names import QUEUE
 from assistant.inbox.place import Place
 from assistant.inbox.tables import Tables
@@ -23,6 +24,9 @@ logger = logging.getLogger("assistant.inbox")
 LOOK_SECONDS = 0.75
 """Between two looks; a process is taken for dead when its lock is free at two of them, so that one whose connection
 broke can come back first."""
+
+HOLD_SECONDS = 15.0
+"""Until the lock of a process that begins is held."""
 
 CHANNEL = "assistant_inbox_stop"
 NAMESPACE = 0x0D805
@@ -38,16 +42,29 @@ class Liveness:
         self._executor = executor
         self._stop = stop
         self._ending = threading.Event()
+        self._held = threading.Event()
+        self._looking = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox-liveness", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; returns once this process holds its lock, and looks for others only after `look_after_others`.
+
+        Raises:
+            TransientError: the database does not answer.
+        """
         self._thread.start()
+        if not self._held.wait(HOLD_SECONDS):
+            raise TransientError("the inbox could not show that this process lives: its database does not answer")
+
+    def look_after_others(self) -> None:
+        """Take over from those that died from now on; there are tables."""
+        self._looking.set()
 
     def close(self) -> None:
         """End; the lock is free then."""
         self._ending.set()
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -63,9 +80,11 @@ class Liveness:
     def _watch(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_lock(:first, :second)"), _key(self._executor))
         connection.execute(text(f"LISTEN {CHANNEL}"))
+        self._held.set()
         gone: set[str] = set()
         while not self._ending.is_set():
-            gone = self._look(connection, gone)
+            if self._looking.is_set():
+                gone = self._look(connection, gone)
             self._hear(connection)
 
     def _look(self, connection: Connection, suspects: set[str]) -> set[str]:
@@ -78,7 +97,7 @@ class Liveness:
                 continue
             try:
                 if executor in suspects:
-                    count = self._tables.hand_back(connection, executors=[executor])
+                    count = self._tables.hand_back(connection, executors=[executor], died=True)
                     logger.warning("took over %d turns of process %s, which is gone", count, executor)
                 else:
                     gone.add(executor)

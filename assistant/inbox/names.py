@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from assistant.types import Address, Incoming
 
 APPLICATION = "assistant"
@@ -13,6 +15,9 @@ that waits would be answered. It is pinned, and what a version wrote is read by 
 
 QUEUE = "inbox"
 WORKFLOW = "turn"
+LONGEST = 1000
+"""Bytes of a name; a longer one ends with its SHA-256. An index of PostgreSQL holds 2,700 for all of a row."""
+
 STOP_LANE = "#stop"
 """Ends the lane of `/stop`, so that it does not wait for the answer it is to stop; a chat cannot be called so."""
 
@@ -30,5 +35,9 @@ def lane_of_address(address: Address) -> str:
 
 
 def sound(text: str) -> str:
-    """The text with what no database can hold replaced: halves of characters, and NUL, which PostgreSQL refuses."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "%00")
+    """The text with what no database can hold replaced: halves of characters, NUL, which PostgreSQL refuses, and what is
+    too long for its indexes."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "%00")
+    if len(whole.encode()) <= LONGEST:
+        return whole
+    return f"{whole[: LONGEST // 8]}#{hashlib.sha256(whole.encode()).hexdigest()}"

@@ -34,8 +34,11 @@ TEMPORARY = Path(tempfile.gettempdir())
 RECONNECT_SECONDS = 0.5
 """Between two attempts to reach a database that is away."""
 
-KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-"""A server that vanished without a word is noticed after 11 s (libpq, Connection Parameters)."""
+KEEPALIVE = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3} | {
+    "tcp_user_timeout": 11_000
+}
+"""A server that vanished without a word is noticed after 11 s, also where it was asked something before (libpq,
+Connection Parameters); the system's own limit for that is a quarter of an hour."""
 
 
 @dataclass
@@ -100,6 +103,10 @@ class Place:
     def watching(self) -> Engine:
         """For who watches over the processes; PostgreSQL only."""
         return self._postgres(size=1)
+
+    def open(self) -> None:
+        """Wait again, after `close`."""
+        self._closing.clear()
 
     def close(self) -> None:
         """Wait for nothing any more."""

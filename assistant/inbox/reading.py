@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from assistant.inbox.delivery import Attempt
 from assistant.inbox.entries import Entry, Moment, Part, Shown, State
 from assistant.inbox.names import QUEUE, WORKFLOW
-from assistant.inbox.records import incoming_from_json
-from assistant.inbox.tables import ACTIVE, DROPPED, GAVE_UP, Tables
+from assistant.inbox.records import incoming_from_json, readable
+from assistant.inbox.tables import ACTIVE, DROPPED, GAVE_UP, Tables, stored_in
 from assistant.types import Incoming
 
 Json = dict[str, Any]
@@ -131,14 +131,11 @@ def shown(row: Any, steps: Sequence[Any]) -> Shown:
 
 
 def resume_at(steps: Sequence[Any]) -> int:
-    """The step where a retry begins: after all there are, or at the claim of the part that was parked."""
+    """The step where a retry begins: after all there are, but for one that ended in an error of ours."""
     if not steps:
         return 1
     last = steps[-1]
-    if last.function_name == "send" and (_json(last.output) or {}).get("state") == "parked":
-        claimed = len(steps) > 1 and steps[-2].function_name == "claim"
-        return int(steps[-2].function_id if claimed else last.function_id)
-    return int(last.function_id) + 1
+    return int(last.function_id) + (not last.error)
 
 
 def _parts(parts: Sequence[Json], steps: Sequence[Any], outcome: Json) -> list[Part]:
@@ -190,13 +187,18 @@ def _moment(step: Any) -> Moment:
 
 
 def _message(row: Any) -> Incoming:
-    return incoming_from_json(json.loads(row.inputs)["positionalArgs"][0]["message"])
+    """The message of a row; where it cannot be read one that says so, so that the others are shown."""
+    unreadable = {"address": {"connector": str(row.queue_partition_key).partition(":")[0]}, "text": "(not readable)"}
+    return readable(stored_in(row.inputs).get("message")) or incoming_from_json(unreadable)
 
 
 def _json(text: str | None) -> Json | None:
     if not text:
         return None
-    value = json.loads(text)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
     return value if isinstance(value, dict) else None
 
 

@@ -47,6 +47,14 @@ def incoming_from_json(record: Mapping[str, Any]) -> Incoming:
     )
 
 
+def readable(record: Any) -> Incoming | None:
+    """A stored message; None where what is stored is none: one row must not be in the way of the others."""
+    try:
+        return incoming_from_json(record)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def outgoing_to_json(message: Outgoing) -> Json:
     """What `outgoing_from_json` reads; values that are empty are left out."""
     buttons = [_full({"label": button.label, "data": button.data, "url": button.url}) for button in message.buttons]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+CANCEL_SECONDS = 5.0
+"""What a turn may take to end that is cancelled; it is left then, and the process may end."""
+
+MOST_ASLEEP = 4096
+"""Turns that wait for a platform or a model and keep no place from others; more would be memory without an end."""
 
 
 class Outcome(Exception):
@@ -36,6 +42,25 @@ class Running:
         self._lanes: dict[str, str] = {}
         self._answers: dict[str, asyncio.Task[Any]] = {}
         self._stopped: set[str] = set()
+        self._asleep = 0
+
+    @property
+    def asleep(self) -> int:
+        """Turns that only wait, at most `MOST_ASLEEP`: so many more may be taken up."""
+        return min(self._asleep, MOST_ASLEEP)
+
+    @contextmanager
+    def sleeping(self) -> Iterator[None]:
+        """Around what only waits, so that a platform that is away does not keep the places of the others' turns."""
+        self._asleep += 1
+        try:
+            yield
+        finally:
+            self._asleep -= 1
+
+    def stopped(self, turn: str) -> bool:
+        """Whether it was to be stopped since it began here."""
+        return turn in self._stopped
 
     async def enter(self, turn: str, lane: str) -> bool:
         """Note that the current task runs a turn, once no other does; False: nothing begins any more."""
@@ -96,7 +121,7 @@ class Running:
             task.cancel()
         return True
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float, *, cancel_seconds: float = CANCEL_SECONDS) -> None:
         """Begin nothing more, wait for what runs, then cancel it: the database has it as not finished."""
         self._closing = True
         if self._tasks and seconds:
@@ -104,7 +129,8 @@ class Running:
         rest = list(self._tasks)
         for task in rest:
             task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        if rest:
+            await asyncio.wait(rest, timeout=cancel_seconds)
 
     def _ended(self, task: asyncio.Task[Any], turn: str) -> None:
         self._tasks.discard(task)

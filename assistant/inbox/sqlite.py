@@ -37,6 +37,11 @@ class Clock:
             self._last = max(round(self._last + 0.001, 3), round(time.time(), 3))
             return self._last
 
+    def pass_by(self, time: float) -> None:
+        """Never again give a time that is not after `time`."""
+        with self._lock:
+            self._last = max(self._last, time)
+
 
 class Gate:
     """One connection at a time, acknowledgements first: SQLite's own waiting is a poll in no order."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assistant.inbox.names import APPLICATION, QUEUE, VERSION, WORKFLOW
@@ -82,17 +82,43 @@ class Tables:
         connection.execute(put(self.turns).on_conflict_do_nothing(), turns)
         connection.execute(put(self.inputs).on_conflict_do_nothing(), inputs)
 
-    def hand_back(self, connection: Connection, *, executors: Sequence[str], turns: Sequence[str] | None = None) -> int:
+    def hand_back(
+        self,
+        connection: Connection,
+        *,
+        executors: Sequence[str],
+        turns: Sequence[str] | None = None,
+        died: bool = False,
+    ) -> int:
         """Let what these executors were running run again, first in its lane; how many turns that is.
 
-        The same change as DBOS's recovery makes of one workflow, for all of them in one statement.
+        The same change as DBOS's recovery makes of one workflow, for all of them in one statement. Unless the executors
+        `died` the turns begin with a clean record: no turn is to blame for a disk that is full.
         """
         row = self.turns.c
         started = [row.status == "PENDING", row.executor_id.in_(executors), row.queue_name.is_not(None)]
         if turns is not None:
             started.append(row.workflow_uuid.in_(turns))
         again = update(self.turns).where(*started).values(status="ENQUEUED", owner_xid=None, started_at_epoch_ms=None)
-        return connection.execute(again).rowcount
+        return connection.execute(again if died else again.values(recovery_attempts=0)).rowcount
+
+    def rewind(self, connection: Connection, id: str, *, step: int, now: int) -> bool:
+        """Let a turn that gave up run again from a step on, in its lane; False: it is not one that gave up any more.
+
+        What `DBOSClient.rewind_workflow` does to a workflow without events, streams and messages, in the caller's
+        transaction: between a look and a change somebody else may have had it answered, and it would be sent again.
+        """
+        row = self.turns.c
+        again = update(self.turns).where(row.workflow_uuid == id, row.status.in_(GAVE_UP))
+        values = {"status": "ENQUEUED", "owner_xid": None, "recovery_attempts": 0, "application_version": VERSION}
+        values["queue_name"] = QUEUE  # DBOS takes it from a turn that it gives up itself
+        times = {"started_at_epoch_ms": None, "completed_at": None, "updated_at": now}
+        if not connection.execute(again.values(**values, **times)).rowcount:
+            return False
+        connection.execute(delete(self.outcomes).where(self.outcomes.c.workflow_uuid == id))
+        done = self.steps.c
+        connection.execute(delete(self.steps).where(done.workflow_uuid == id, done.function_id >= step))
+        return True
 
     def answer_by(self, connection: Connection, turns: Sequence[str], output: str, now: int) -> None:
         """Finish waiting turns with an outcome: another turn answers them. A turn that is finished stays as it is."""
@@ -105,6 +131,15 @@ class Tables:
         connection.execute(done.values(status="SUCCESS", owner_xid=None, updated_at=now, completed_at=now))
         values = [{"workflow_uuid": id, "output": output, "retention_timestamp": now} for id in found]
         connection.execute(insert(self.outcomes), values)
+
+
+def stored_in(inputs: str) -> dict[str, Any]:
+    """What a workflow was called with; empty where it cannot be read."""
+    try:
+        record = json.loads(inputs)["positionalArgs"][0]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _arguments(record: dict[str, Any]) -> str:

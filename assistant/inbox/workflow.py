@@ -3,11 +3,12 @@
 Steps are a contract with what waits in the database (ADR 11): neither their names nor their order change while a row of
 `names.VERSION` may be left.
 
-    [gather [absorb]]  (answer sleep)* answer  for each part: [claim] send (sleep claim send)*
+    [gather [absorb]]  (answer sleep)* answer  for each part: [claim] send ([sleep] claim send)*
 
 `gather` where the stored message asks for a burst; `claim` before each send where the policy is `park`, so that only what
-was on the wire is parked, and after each wait. The last send of a turn that ran here from its answer on has no record of
-its own where it succeeds: the turn's outcome is one. Where it fails it has, the same as it would have had anyway.
+was on the wire is parked, and before each attempt after the first; without `sleep` where a person asked for it. What a
+stopped answer has not sent yet is not sent: the turn ends there. The last send of a turn that ran here from its answer on
+has no record of its own where it succeeds: the turn's outcome is one. Where it fails it has, as it would have had anyway.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from assistant.errors import TransientError
 from assistant.inbox.burst import Burst
-from assistant.inbox.delivery import Attempt, Courier, Policy
+from assistant.inbox.delivery import Attempt, Courier, Policy, unconfigured
 from assistant.inbox.journal import Journal
 from assistant.inbox.names import WORKFLOW, lane_of
-from assistant.inbox.records import incoming_from_json, outgoing_from_json
+from assistant.inbox.records import incoming_from_json, outgoing_from_json, readable
 from assistant.inbox.running import Outcome, Running
 from assistant.inbox.turns import Turn, turn_id
 from assistant.inbox.writing import PATIENCE_SECONDS, Writer
@@ -111,6 +113,9 @@ class TurnWorkflow:
         journal: Journal,
         settings: InboxSettings,
     ) -> None:
+        from dbos import error
+
+        self._theirs = error.DBOSException
         self._dbos = dbos
         self._writer = writer
         self._couriers = couriers
@@ -118,7 +123,6 @@ class TurnWorkflow:
         self._burst = burst
         self._journal = journal
         self._attempts = settings.attempts
-        self._sending = asyncio.Semaphore(settings.concurrency)
         self._gather = self._step("gather")
         self._absorb = self._step("absorb")
         self._answer = self._step("answer")
@@ -134,7 +138,11 @@ class TurnWorkflow:
 
         async def step(run: Run, do: Callable[[], Awaitable[Json]]) -> Json:
             run.live = True
-            return await do()
+            try:
+                return await do()
+            except SQLAlchemyError as error:  # no outcome of the step: it runs again, once the database is back
+                self._journal.interrupted(run, error)
+                raise asyncio.CancelledError from error
 
         recorded = self._dbos.step(name=name)(step)
 
@@ -145,7 +153,9 @@ class TurnWorkflow:
         return call
 
     async def _execute(self, stored: Json) -> Json:
-        message = incoming_from_json(stored["message"])
+        message = readable(stored.get("message"))
+        if message is None:
+            raise Dead("what was recorded is not a message: it was written by another version", data={})
         run = Run(stored, Turn(turn_id(message), (message,)), lane_of(message))
         if not await self._running.enter(run.turn.id, run.lane):
             raise asyncio.CancelledError  # no outcome: it runs after the restart
@@ -156,9 +166,14 @@ class TurnWorkflow:
         except Dead as error:
             self._journal.finished(run, "parked" if isinstance(error, Parked) else "dead", error=str(error))
             raise
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, TransientError) as error:
             self._journal.interrupted(run, error)
             raise asyncio.CancelledError from error  # not an outcome either: upkeep hands it back
+        except self._theirs:
+            raise  # it is another execution's, or was cancelled
+        except Exception as error:
+            self._journal.finished(run, "dead", error=type(error).__name__)
+            raise
         finally:
             self._running.leave(run.turn.id, run.lane)
 
@@ -173,6 +188,9 @@ class TurnWorkflow:
             outgoing = outgoing_from_json(part)
             last = number == run.parts - 1
             sent = await self._delivered(run, outgoing, policy=answer["policies"][number], last=last)
+            if sent is None:
+                run.stopped = True
+                return
             run.sent.append(sent.to_json() | {"key": outgoing.key})
 
     async def _gathered(self, run: Run) -> None:
@@ -207,46 +225,64 @@ class TurnWorkflow:
                 return answer
             if "wait" in answer:
                 tries.note(answer["wait"], counts=bool(answer.get("counts")))
-                await self._dbos.sleep_async(answer["wait"])
+                await self._sleep(answer["wait"])
             elif run.live:
                 raise Dead(answer.get("error", "no answer"), data=run.outcome())
             else:
                 tries.forget()  # it was given up, and a person asked for more
 
-    async def _delivered(self, run: Run, part: Outgoing, *, policy: Policy, last: bool) -> Attempt:
-        courier = self._couriers[part.address.connector]
-        tries, doubt = Tries(), False
+    async def _sleep(self, seconds: float) -> None:
+        with self._running.sleeping():
+            await self._dbos.sleep_async(seconds)
+
+    async def _placed(self, part: Outgoing) -> None:
+        """Wait for the part's place among those that its platform allows."""
+        if courier := self._couriers.get(part.address.connector):
+            with self._running.sleeping():
+                await courier.limits.wait(part.address)
+
+    async def _delivered(self, run: Run, part: Outgoing, *, policy: Policy, last: bool) -> Attempt | None:
+        """The attempt that sent the part; None: its person stopped the answer before it was sent."""
+        tries, doubt, resent, asked = Tries(), False, False, False
 
         async def place() -> Json:
-            await courier.limits.wait(part.address)
+            await self._placed(part)
             return {}
 
         while True:
+            if self._running.stopped(run.turn.id):
+                return None
             tries.number += 1
             claimed = policy == "park" or tries.number > 1
             if claimed:
                 await self._claim(run, place)
             attempt = await self._attempt(
-                run, courier, part, tries, doubt=doubt or not run.live, policy=policy, claimed=claimed, last=last
+                run,
+                part,
+                tries,
+                doubt=doubt or not run.live,
+                policy="resend" if asked else policy,
+                claimed=claimed,
+                last=last,
             )
             run.attempts += 1
+            resent = resent or attempt.resent
             if attempt.state == "sent":
-                return attempt
-            if attempt.state == "parked":
-                raise Parked(attempt.error or "unknown", data=run.outcome())
+                return attempt.but(resent=resent)
             if attempt.state == "again":
                 tries.note(attempt.wait, counts=not attempt.transient)
-                await self._dbos.sleep_async(attempt.wait)
+                await self._sleep(attempt.wait)
             elif run.live:
-                raise Dead(attempt.error or "refused", data=run.outcome())
+                ends = Parked if attempt.state == "parked" else Dead
+                raise ends(attempt.error or attempt.state, data=run.outcome())
             else:
                 tries.forget()  # as in `_answered`
-            doubt = attempt.doubt
+            asked = attempt.state == "parked"  # a person looked, and wants it to be sent
+            doubt = attempt.doubt or asked
 
     async def _attempt(
         self,
         run: Run,
-        courier: Courier,
         part: Outgoing,
         tries: Tries,
         *,
@@ -257,9 +293,11 @@ class TurnWorkflow:
     ) -> Attempt:
         async def send() -> Json:
             if not claimed:
-                await courier.limits.wait(part.address)
-            async with self._sending:
+                await self._placed(part)
+            if courier := self._couriers.get(part.address.connector):
                 made = await courier.send(part, attempt=tries.number, doubt=doubt, policy=policy)
+            else:
+                made = unconfigured(part.address.connector, attempt=tries.number, doubt=doubt)
             within = self._within(made, tries)
             if within.state == "again":
                 self._journal.again(part.address.connector)

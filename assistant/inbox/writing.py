@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.connector import Connector, Splitting
 from assistant.errors import ConfigurationError, PermanentError, RateLimited, TransientError
-from assistant.inbox.delivery import Policy, backoff
+from assistant.inbox.delivery import Policy, backoff, missing
 from assistant.inbox.meters import InboxMeters
 from assistant.inbox.records import outgoing_to_json
 from assistant.inbox.running import Running, Stopped
@@ -54,25 +54,32 @@ class Writer:
 
         `failures`: attempts before that count; `waited`: seconds waited for those that do not.
         """
-        async with self._slots:
-            begun = time.perf_counter()
-            try:
-                async with asyncio.timeout(self._settings.turn_seconds):
-                    reply = await self._running.answer(turn.id, lambda: self._ask(turn))
-                record = self._record(turn, reply)
-            except Stopped:
-                record = {"parts": [], "policies": [], "stopped": True}
-            except TransientError as error:
-                record = _again(error, attempt=attempt, waited=waited)
-            except PermanentError as error:
-                record = {"error": str(error) or type(error).__name__}
-            except Exception as error:  # noqa: BLE001 - whatever it is, its lane must be freed in the end
-                record = self._failed(turn, error, failures=failures)
+        begun = time.perf_counter()
+        if turn.address.connector in self._connectors:
+            async with self._slots:
+                begun = time.perf_counter()
+                record = await self._written(turn, attempt=attempt, failures=failures, waited=waited)
+        else:  # the model is not asked for what cannot be sent
+            record = _again(TransientError(missing(turn.address.connector)), attempt=attempt, waited=waited)
         seconds = time.perf_counter() - begun
         self._meters.answered.observe(seconds)
         if "wait" in record:
             self._meters.retried.labels(turn.address.connector, "answer").inc()
         return record | {"seconds": round(seconds, 3)}
+
+    async def _written(self, turn: Turn, *, attempt: int, failures: int, waited: float) -> Json:
+        try:
+            async with asyncio.timeout(self._settings.turn_seconds):
+                reply = await self._running.answer(turn.id, lambda: self._ask(turn))
+            return self._record(turn, reply)
+        except Stopped:
+            return {"parts": [], "policies": [], "stopped": True}
+        except TransientError as error:
+            return _again(error, attempt=attempt, waited=waited)
+        except PermanentError as error:
+            return {"error": str(error) or type(error).__name__}
+        except Exception as error:  # noqa: BLE001 - whatever it is, its lane must be freed in the end
+            return self._failed(turn, error, failures=failures)
 
     async def _ask(self, turn: Turn) -> Reply:
         return await self._respond(turn)

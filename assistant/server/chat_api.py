@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from sse_starlette import EventSourceResponse
 
 from assistant.bot.sources import Tap, mark
-from assistant.inbox import Shown, turn_id
+from assistant.inbox import Shown, UnknownTurn, turn_id
 from assistant.server.parts import Parts, PartsOf
 from assistant.server.problems import BadRequest
 from assistant.server.transcript import look, passage, said
-from assistant.server.viewer import Viewer
+from assistant.server.veil import Veiled
+from assistant.server.viewer import Event, Viewer
 from assistant.server.visitors import Visitor, VisitorOf, admitted, client_of, new_session, web_of
-from assistant.server.web import message
+from assistant.server.web import WebChat, message
 from assistant.types import Kind
 
-router = APIRouter(prefix="/chat", tags=["Web chat"], dependencies=[Depends(admitted)])
+router = APIRouter(prefix="/chat", tags=["Web chat"], dependencies=[Depends(admitted)], route_class=Veiled)
 
 ID = r"^[A-Za-z0-9_-]{16,64}$"
 HISTORY = 50
@@ -64,7 +68,7 @@ async def session(request: Request, parts: PartsOf) -> dict[str, str]:
 async def send(request: Request, parts: PartsOf, visitor: VisitorOf) -> dict[str, str]:
     """Take a message; 202 when it is recorded, from then on it is not lost. An id that was taken before changes nothing."""
     body = await _read(request, NewMessage, parts)
-    text, limit = body.text.strip(), parts.settings.safety.max_question_chars
+    text, limit = body.text.replace("\0", "").strip(), parts.settings.safety.max_question_chars
     if not text:
         raise BadRequest("the message is empty", param="text", code="empty_message")
     if len(text) > limit:
@@ -78,24 +82,49 @@ async def send(request: Request, parts: PartsOf, visitor: VisitorOf) -> dict[str
 @router.get("/events")
 async def events(request: Request, parts: PartsOf, visitor: VisitorOf, id: MessageId) -> Response:
     """The answer to a message as server-sent events, from where `Last-Event-ID` says."""
-    last = request.headers.get("last-event-id", "")
-    viewer = Viewer(web_of(parts), parts.inbox.desk, message(visitor.session, id, ""), last=last)
-    return EventSourceResponse(viewer.events(), sep="\n")
+    web, last = web_of(parts), request.headers.get("last-event-id", "")
+    web.watched.check(visitor.client)
+    web.watched_in.check(visitor.session)
+    viewer = Viewer(web, parts.inbox.desk, message(visitor.session, id, ""), last=last)
+    return EventSourceResponse(_counted(web, visitor, viewer.events()), sep="\n")
 
 
 @router.post("/stop")
-async def stop(parts: PartsOf, visitor: VisitorOf) -> dict[str, bool]:
-    """Stop the answer that is being written."""
+async def stop(
+    parts: PartsOf,
+    visitor: VisitorOf,
+    id: Annotated[
+        str | None, Query(pattern=ID, description="of a message; without it: of whichever is answered")
+    ] = None,
+) -> dict[str, bool]:
+    """Stop the answer that is being written; of a message that still waits: it is not answered any more."""
+    if id is not None:
+        shown = await _record(parts, visitor, id)
+        if shown is None or shown.entry.state not in ("queued", "running"):
+            return {"stopped": False}
+        if shown.entry.state == "queued" and await _dropped(parts, shown):
+            web_of(parts).hub.wake(visitor.address)
+            return {"stopped": True}
     return {"stopped": await parts.inbox.stop_turn(visitor.address)}
 
 
 @router.get("/history")
 async def history(
-    parts: PartsOf, visitor: VisitorOf, id: Annotated[list[str], Query(max_length=HISTORY, description="in order")]
+    parts: PartsOf,
+    visitor: VisitorOf,
+    id: Annotated[
+        list[Annotated[str, StringConstraints(pattern=ID)]], Query(max_length=HISTORY, description="in order")
+    ],
 ) -> dict[str, Any]:
-    """What was said in the messages named, and what was answered; those that are not known any more are left out."""
-    found = [(each, await _record(parts, visitor, each)) for each in id]
-    return {"messages": [said(each, shown) for each, shown in found if shown is not None]}
+    """What was said in the messages named, and what was answered; those that are not known any more are left out.
+
+    Several messages that were answered together are one, by the first of their ids.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for each in id:
+        if shown := await _record(parts, visitor, each):
+            found.setdefault(shown.entry.id, said(each, shown))
+    return {"messages": list(found.values())}
 
 
 @router.get("/passage")
@@ -127,12 +156,28 @@ async def forget(parts: PartsOf, visitor: VisitorOf) -> dict[str, bool]:
     """Stop what is being written and forget what was said; the client then takes a new session."""
     _count(parts, visitor)
     await parts.inbox.stop_turn(visitor.address)
-    await parts.inbox.accept([message(visitor.session, "reset", "/reset", kind="command")])
+    await parts.inbox.accept([message(visitor.session, f"reset.{secrets.token_hex(8)}", "/reset", kind="command")])
     return {"forgotten": True}
 
 
 async def _record(parts: Parts, visitor: Visitor, id: str) -> Shown | None:
     return await look(parts.inbox.desk, message(visitor.session, id, ""))
+
+
+async def _dropped(parts: Parts, shown: Shown) -> bool:
+    """Give a message up; False: its answer began meanwhile."""
+    try:
+        await parts.inbox.desk.adrop(shown.entry.id)
+    except UnknownTurn:
+        return False
+    return True
+
+
+async def _counted(web: WebChat, visitor: Visitor, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    with web.watched.inside(visitor.client), web.watched_in.inside(visitor.session):
+        async with aclosing(events) as watched:
+            async for event in watched:
+                yield event
 
 
 def _count(parts: Parts, visitor: Visitor) -> None:

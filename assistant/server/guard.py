@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -44,6 +46,23 @@ def check_listen(settings: Settings, host: str) -> None:
         )
 
 
+class Keys:
+    """The API keys; false where there are none."""
+
+    def __init__(self, keys: Iterable[SecretStr]) -> None:
+        self._keys = [_digest(key.get_secret_value().encode()) for key in keys]
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def open(self, authorization: str) -> bool:
+        """Whether a header `Authorization` holds one of them; takes as long for a wrong one."""
+        scheme, _, token = authorization.partition(" ")
+        given = _digest(token.strip().encode("latin-1", "replace"))  # as it came: that is how ASGI decodes header bytes
+        matches = [hmac.compare_digest(given, key) for key in self._keys]  # all of them: constant time
+        return scheme.lower() == "bearer" and any(matches)
+
+
 class Guard:
     """ASGI middleware that refuses before a byte of the body is read.
 
@@ -55,7 +74,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, server: Server) -> None:
         self._app = app
-        self._keys = [_digest(key.get_secret_value().encode()) for key in server.api_keys]
+        self._keys = Keys(server.api_keys)
         self._trusting = server.trusted_network
         public = urlsplit(server.public_url or "").hostname
         self._hosts = {"localhost", server.host.strip("[]"), *([public] if public else [])}
@@ -74,16 +93,10 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._keys:
             return None if self._trusting else self._not_local(headers, scope["method"])
-        if _is_protected(scope) and not self._knows(headers.get("authorization", "")):
+        if _is_protected(scope) and not self._keys.open(headers.get("authorization", "")):
             message = "a valid API key is needed: send it as 'Authorization: Bearer KEY'"
             return Problem(401, message, "authentication_error", "invalid_api_key")
         return None
-
-    def _knows(self, authorization: str) -> bool:
-        scheme, _, token = authorization.partition(" ")
-        given = _digest(token.strip().encode("latin-1"))  # as it came: that is how ASGI's header bytes were decoded
-        matches = [hmac.compare_digest(given, key) for key in self._keys]  # all of them: constant time
-        return scheme.lower() == "bearer" and any(matches)
 
     def _not_local(self, headers: Headers, method: str) -> Problem | None:
         host = headers.get("host", "")

@@ -37,7 +37,7 @@ async def retry(id: str, request: Request, parts: PartsOf) -> dict[str, Any]:
 
     It goes to the end of its conversation's lane. 409 where the turn is neither dead nor parked.
     """
-    shown = await _shown(id, request, parts)
+    shown = await _shown(id, request, parts, after="/retry")
     with _conflict(shown):
         return {"id": await parts.inbox.desk.aretry(shown.entry.id)}
 
@@ -51,14 +51,14 @@ async def drop(id: str, request: Request, parts: PartsOf) -> dict[str, Any]:
     return {"id": shown.entry.id, "deleted": True}
 
 
-async def _shown(id: str, request: Request, parts: Parts) -> Shown:
-    """The turn with that id, also where its percent signs were not escaped in the URL.
+async def _shown(id: str, request: Request, parts: Parts, *, after: str = "") -> Shown:
+    """The turn with that id, which `after` follows in the URL, also where its percent signs were not escaped in the URL.
 
     Raises:
         BadRequest: status 404, there is none.
     """
     path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
-    as_sent = path.partition("/v1/inbox/")[2].removesuffix("/retry")
+    as_sent = path.partition("/v1/inbox/")[2].removesuffix(after)
     for name in dict.fromkeys((unquote(as_sent), as_sent)):
         try:
             return await parts.inbox.desk.ashow(name)

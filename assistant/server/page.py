@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -37,8 +38,12 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
-"""Sent with everything, unless a route says otherwise."""
+"""Sent with everything, unless a route says otherwise: conversations are not for caches on the way."""
+
+FRESH = {"Cache-Control": "no-cache"}
+"""What may be kept, but is asked for again: after an upgrade no part of the page may be an old one."""
 
 ELSEWHERE = {"Cross-Origin-Resource-Policy": "cross-origin", "Cross-Origin-Opener-Policy": "unsafe-none"}
 """What other sites may load: the script that embeds, and the page in their frame."""
@@ -51,14 +56,15 @@ EVEN = 0.179
 @router.get("/")
 async def chat(parts: PartsOf) -> HTMLResponse:
     """The chat page."""
-    return HTMLResponse(_page(parts.settings))
+    return HTMLResponse(_page(parts.settings), headers=FRESH)
 
 
 @router.get("/embed")
 async def embedded(parts: PartsOf) -> HTMLResponse:
     """The chat page for the sites that may embed it."""
     origins = " ".join(parts.settings.web.allowed_origins) or "'none'"
-    return HTMLResponse(_page(parts.settings), headers={**ELSEWHERE, "Content-Security-Policy": f"{POLICY}{origins}"})
+    policy = {"Content-Security-Policy": f"{POLICY}{origins}"}
+    return HTMLResponse(_page(parts.settings), headers={**FRESH, **ELSEWHERE, **policy})
 
 
 @router.get("/static/embed.js")
@@ -70,12 +76,22 @@ async def embed_script() -> Response:
 @router.get("/docs")
 async def docs() -> HTMLResponse:
     """The API reference."""
-    return HTMLResponse(DOCS)
+    return HTMLResponse(DOCS, headers=FRESH)
+
+
+class Fresh(StaticFiles):
+    """Files that a browser asks for again each time, and gets again only where they changed."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        """As `StaticFiles` makes it."""
+        response = super().file_response(*args, **options)
+        response.headers.update(FRESH)
+        return response
 
 
 def static_files() -> StaticFiles:
     """The scripts and styles of both pages."""
-    return StaticFiles(packages=[("assistant.server", "static")])
+    return Fresh(packages=[("assistant.server", "static")])
 
 
 def _page(settings: Settings) -> str:

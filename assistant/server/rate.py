@@ -1,9 +1,11 @@
-"""How often somebody may do something: a bucket of tokens each, refilled evenly; the longest idle are forgotten."""
+"""How often somebody may do something, a bucket of tokens each, refilled evenly; and how much at once."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from assistant.errors import RateLimited
 
@@ -12,10 +14,11 @@ REMEMBERED = 20_000
 
 
 class Rate:
-    """At most `per_minute` at once, and as many a minute in the long run."""
+    """At most `per_minute` at once, and as many a minute in the long run; the longest idle are forgotten."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, *, of: str = "messages") -> None:
         self._most = float(per_minute)
+        self._of = of
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str, *, now: float | None = None) -> None:
@@ -32,4 +35,33 @@ class Rate:
             self._buckets.popitem(last=False)
         if left < 1:
             wait = (1 - left) * 60 / self._most
-            raise RateLimited(f"more than {self._most:g} messages a minute", retry_after=wait)
+            raise RateLimited(f"more than {self._most:g} {self._of} a minute", retry_after=wait)
+
+
+class Crowd:
+    """At most `most` at once of one name; who is not inside is not remembered."""
+
+    def __init__(self, most: int, *, of: str) -> None:
+        self._most = most
+        self._of = of
+        self._inside: Counter[str] = Counter()
+
+    def check(self, name: str) -> None:
+        """See whether there is room for one more.
+
+        Raises:
+            RateLimited: there is none.
+        """
+        if self._inside[name] >= self._most:
+            raise RateLimited(f"more than {self._most} {self._of} at once", retry_after=1)
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Count one until the end of the context."""
+        self._inside[name] += 1
+        try:
+            yield
+        finally:
+            self._inside[name] -= 1
+            if not self._inside[name]:
+                del self._inside[name]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from assistant.inbox import Desk, Shown, UnknownTurn, turn_id
 from assistant.types import Incoming
@@ -64,7 +66,15 @@ async def _around(knowledge: Knowledge, quote: str, source: str) -> str | None:
 def _citation(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Title, page and quote; of the source only an address on the web, or a file's name."""
     source = str(recorded.get("source", ""))
-    url = source if source.startswith(("http://", "https://")) else None
-    title = str(recorded.get("title") or "") or source.rstrip("/").rsplit("/", 1)[-1]
+    title = str(recorded.get("title") or "") or re.split(r"[/\\]", source.rstrip("/\\"))[-1]
     about = {key: recorded.get(key) for key in ("number", "page", "quote")}
-    return {**about, "title": title, "url": url}
+    return {**about, "title": title, "url": source if _is_public(source) else None}
+
+
+def _is_public(source: str) -> bool:
+    """Whether it is an address on the web without a name and a password in it."""
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return False
+    return source.startswith(("http://", "https://")) and "@" not in parts.netloc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import re
 import secrets
@@ -12,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from assistant.errors import ConfigurationError
+from assistant.server.guard import Keys
 from assistant.server.parts import Parts, PartsOf
 from assistant.server.problems import BadRequest
 from assistant.server.web import NAME, WebChat, address_of
@@ -47,21 +47,18 @@ def admitted(request: Request, parts: PartsOf) -> None:
     Raises:
         BadRequest: status 401, an API key is needed.
     """
-    settings = parts.settings
-    if not settings.server.api_keys or settings.web.public:
-        return
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    given = token.strip().encode("latin-1", "replace")
-    matches = [hmac.compare_digest(given, key.get_secret_value().encode()) for key in settings.server.api_keys]
-    if scheme.lower() != "bearer" or not any(matches):
+    keys = Keys(parts.settings.server.api_keys)
+    if keys and not parts.settings.web.public and not keys.open(request.headers.get("authorization", "")):
         raise BadRequest("an API key is needed to use this chat", code="invalid_api_key", status=401)
 
 
-def _visitor(request: Request) -> Visitor:
+def _visitor(request: Request, parts: PartsOf) -> Visitor:
+    client = client_of(request)
+    web_of(parts).reads.take(client)
     session = request.headers.get(SESSION, "")
     if not FORM.fullmatch(session):
         raise BadRequest(f"the header {SESSION} must hold what POST /chat/session gave", code="unknown_session")
-    return Visitor(session, client_of(request))
+    return Visitor(session, client)
 
 
 VisitorOf = Annotated[Visitor, Depends(_visitor)]
@@ -74,9 +71,9 @@ def client_of(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return host
+    if not isinstance(address, ipaddress.IPv6Address):
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def web_of(parts: Parts) -> WebChat:

@@ -12,17 +12,32 @@ from datetime import UTC, datetime
 from assistant.connector import Capabilities, Preview
 from assistant.errors import InvalidWebhook
 from assistant.sections import Web
-from assistant.server.rate import Rate
+from assistant.server.rate import Crowd, Rate
 from assistant.types import Address, Incoming, Kind, Outgoing, Receipt, Webhook
 
 NAME = "web"
 ACCOUNT = "site"
 
+READS = 20
+"""Requests of one address for each message it may send: what the page asks for beside it, and reloads and reconnects."""
+
+WATCHED = 4
+"""Answers that one address may watch at once, for each message it may send a minute: slow answers overlap."""
+
+SESSION_WATCHED = 8
+"""Answers that one session may watch at once: a tab watches one."""
+
 
 class Live:
-    """One answer while this process writes it; `epoch` names one growing text: another text has another name."""
+    """One answer while this process writes it.
 
-    def __init__(self) -> None:
+    Attributes:
+        key: `Outgoing.key` of the answer, which tells whose it is.
+        epoch: names one growing text; another text has another name.
+    """
+
+    def __init__(self, key: str | None) -> None:
+        self.key = key
         self.epoch = secrets.token_hex(6)
         self.text = ""
 
@@ -45,9 +60,9 @@ class Hub:
         return self._lives.get(address)
 
     @contextmanager
-    def writing(self, address: Address) -> Iterator[Live]:
+    def writing(self, address: Address, key: str | None) -> Iterator[Live]:
         """Show an answer there until the end of the context."""
-        live = self._lives[address] = Live()
+        live = self._lives[address] = Live(key)
         try:
             self.wake(address)
             yield live
@@ -89,6 +104,9 @@ class WebChat:
         self.hub = Hub()
         self.sessions = Rate(settings.messages_per_minute)
         self.clients = Rate(settings.address_messages_per_minute)
+        self.reads = Rate(READS * settings.address_messages_per_minute, of="requests")
+        self.watched = Crowd(WATCHED * settings.address_messages_per_minute, of="answers watched")
+        self.watched_in = Crowd(SESSION_WATCHED, of="answers watched")
 
     def verify(self, webhook: Webhook) -> None:
         """There is no webhook.
@@ -110,7 +128,7 @@ class WebChat:
     @asynccontextmanager
     async def preview(self, outgoing: Outgoing) -> AsyncIterator[Preview]:
         """Show an answer to those who watch its conversation in this process."""
-        with self.hub.writing(outgoing.address) as live:
+        with self.hub.writing(outgoing.address, outgoing.key) as live:
             yield Shown(live, self.hub, outgoing.address)
 
 

@@ -37,6 +37,9 @@ from assistant.testing.telegram_world import Post
 
 __all__ = ["Call", "Post", "TelegramApi"]
 
+UPLOADED = ("document", "photo", "voice", "audio", "video", "thumbnail", "cover", "certificate")
+"""Parameters that may be a file of the form itself; the others name one by `attach://`."""
+
 TOKEN = "700000001:fake-token-of-the-stand-in"  # noqa: S105 - opens nothing
 """The token of the fake bot, in the form that Telegram's have."""
 
@@ -158,9 +161,7 @@ class TelegramApi(People):
                     else:
                         given[key] = value
         call.parameters, call.files = given, files
-        named = {
-            key: f"attach://{key}" for key in files if key in ("document", "photo", "voice", "thumbnail", "certificate")
-        }
+        named = {key: f"attach://{key}" for key in files if key in UPLOADED}
         call.method, call.parameters = read(call.method, named | given)
         if complaints := self._complaints(call.method, given, tuple(files)):
             raise bad(f"not in the contract: {'; '.join(complaints)}")

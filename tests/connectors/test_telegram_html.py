@@ -34,21 +34,22 @@ def allowed(outer: tuple[int, int, str], inner: tuple[int, int, str]) -> bool:
 @given(TEXTS)
 def test_what_telegram_reads_is_the_visible_text_with_entities_that_it_allows(text: str) -> None:
     shown, entities = parse(render(text), "HTML")
-    assert visible(text).strip() == shown
+    assert visible(render(text)).strip() == shown
     assert [] == crossing(entities)
 
 
 @given(TEXTS, st.integers(64, 4096))
 def test_pieces_are_valid_and_within_the_limit(text: str, limit: int) -> None:
     for piece in split(text, limit=limit, size=size):
-        shown, _ = parse(render(piece), "HTML")
+        shown, entities = parse(render(piece), "HTML")
         assert 0 < utf16(shown) <= size(piece) <= limit
+        assert len(entities) <= 100
 
 
 @given(TEXTS, st.data())
 def test_any_beginning_of_a_text_is_valid_too(text: str, data: st.DataObject) -> None:
     start = text[: data.draw(st.integers(0, len(text)))]
-    assert visible(start).strip() == parse(render(start), "HTML")[0]
+    assert visible(render(start)).strip() == parse(render(start), "HTML")[0]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +79,17 @@ def test_markdown_becomes_telegrams_html(markdown: str, html: str) -> None:
     assert html == render(markdown)
 
 
-@pytest.mark.parametrize(("markdown", "units"), [("**a** & b", 5), ("👍🏽", 4), ("[a](http://x.y)", 1), ("", 0)])
+@pytest.mark.parametrize(("markdown", "units"), [("a & <b>", 7), ("👍🏽", 4), ("# " + "b" * 50, 50), ("", 0)])
 def test_size_is_utf16_code_units_of_the_visible_text(markdown: str, units: int) -> None:
     assert units == size(markdown)
+
+
+def test_no_message_has_more_links_than_telegram_reads() -> None:
+    text = " ".join(f"[{number}](http://x.y/{number})" for number in range(300))
+    pieces = [parse(render(piece), "HTML") for piece in split(text, limit=4096, size=size)]
+    assert [f"http://x.y/{number}" for number in range(300)] == [each["url"] for _, found in pieces for each in found]
+    assert max(len(found) for _, found in pieces) <= 100
+    assert 4 == len(pieces)
 
 
 def test_a_table_wider_than_a_phone_is_written_row_by_row() -> None:

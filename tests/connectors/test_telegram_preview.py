@@ -66,13 +66,13 @@ async def test_in_a_group_it_is_edited_into_the_first_part(bot: Telegram, api: T
     assert answer.text.replace("**", "").split() == " ".join(post.text for post in posts).split()
 
 
-@pytest.mark.parametrize("key", [KEY, KEY.removesuffix(":0"), f"{KEY}:0"])
-async def test_the_first_part_takes_over_whatever_its_number_is_written_like(
-    bot: Telegram, api: TelegramApi, key: str
+async def test_a_group_that_moves_under_a_preview_gets_the_answer_where_it_is_now(
+    bot: Telegram, api: TelegramApi
 ) -> None:
     await shown(bot, api, GROUP)
-    await bot.send(Outgoing(GROUP, "Twice a year.", key=key))
-    assert ["Twice a year."] == [post.text for post in api.sent(-900)]
+    new = api.migrates(-900)
+    receipt = await bot.send(Outgoing(GROUP, "Twice a year.", key=KEY))
+    assert ("sent", ["Twice a year."]) == (receipt.state, [post.text for post in api.sent(new)])
 
 
 @pytest.mark.parametrize("other", [Outgoing(GROUP, "Else", key=f"{KEY[:-1]}1"), Outgoing(GROUP, "Else")])
@@ -120,6 +120,13 @@ async def test_an_answer_with_a_file_takes_the_preview_away(bot: Telegram, api: 
     file = Attachment("document", data=b"data", name="a.txt")
     await bot.send(Outgoing(GROUP, "Here.", key=KEY, attachments=(file,)))
     assert ["Here."] == [post.text for post in api.sent(-900)]
+
+
+async def test_a_preview_that_cannot_be_taken_away_stops_no_file(bot: Telegram, api: TelegramApi) -> None:
+    await shown(bot, api, GROUP)
+    api.fail("deleteMessage", status=400, description="Bad Request: message can't be deleted for everyone")
+    await bot.send(Outgoing(GROUP, "Here.", key=KEY, attachments=(Attachment("document", data=b"data", name="a.txt"),)))
+    assert ["Twice", "Here."] == [post.text for post in api.sent(-900)]
 
 
 async def test_a_preview_whose_fate_is_unknown_is_not_shown_twice(bot: Telegram, api: TelegramApi) -> None:

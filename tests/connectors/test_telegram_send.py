@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import pytest
 
 from assistant.errors import RateLimited, Rejected, TransientError
+from assistant.testing.serving import serving
 from assistant.testing.telegram_api import TelegramApi
 from assistant.types import Address, Attachment, Button, Outgoing
 from connectors.telegram import Telegram
@@ -95,6 +98,18 @@ async def test_a_fault_of_telegram_is_transient(bot: Telegram, api: TelegramApi,
 async def test_a_gateway_that_gave_up_leaves_the_outcome_unknown(bot: Telegram, api: TelegramApi) -> None:
     api.fail(status=504)
     assert "unknown" == (await bot.send(Outgoing(ANN, "hi"))).state
+
+
+async def test_a_gateway_that_lost_telegrams_answer_leaves_the_outcome_unknown(api: TelegramApi) -> None:
+    async def gateway(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 502, "headers": [(b"content-type", b"text/html")]})
+            await send({"type": "http.response.body", "body": b"<html>502 Bad Gateway</html>"})
+
+    async with serving(gateway) as url:
+        bot = await asyncio.to_thread(partial(Telegram, token=api.token, api_base_url=url))
+        assert "unknown" == (await bot.send(Outgoing(ANN, "hi"))).state
+        await bot.aclose()
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
@@ -207,6 +222,19 @@ async def test_what_cannot_be_a_message_is_rejected(bot: Telegram, api: Telegram
 async def test_a_text_that_is_markup_only_arrives(bot: Telegram, api: TelegramApi) -> None:
     await bot.send(Outgoing(ANN, "<!-- nothing -->"))
     assert 1 == len(api.sent(5))
+
+
+@pytest.mark.parametrize("text", ["```\n" + "\n" * 5000 + "```", "&nbsp;" * 5000])
+async def test_a_long_text_of_which_nothing_is_visible_arrives_as_it_was_written(
+    bot: Telegram, api: TelegramApi, text: str
+) -> None:
+    assert "sent" == (await bot.send(Outgoing(ANN, text))).state
+    assert api.sent(5)
+
+
+async def test_a_text_that_fits_without_its_blank_end_is_sent_without_it(bot: Telegram, api: TelegramApi) -> None:
+    await bot.send(Outgoing(ANN, "```\nx\n" + "\n" * 5000 + "```", buttons=(Button("ok", data="ok"),)))
+    assert [("x", 1)] == [(post.text, len(post.buttons)) for post in api.sent(5)]
 
 
 async def test_a_reaction_telegram_does_not_know_is_rejected(bot: Telegram, api: TelegramApi) -> None:

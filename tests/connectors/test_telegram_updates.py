@@ -66,6 +66,14 @@ def test_a_command_for_another_bot_is_left_out(chat: dict[str, Any]) -> None:
     assert [] == parsed("message", message(chat, text="/reset@other_bot"))
 
 
+@pytest.mark.parametrize(("chat", "expected"), [(PRIVATE, ["/weather today"]), (GROUP, [])])
+def test_in_a_group_a_command_nobody_is_named_by_and_the_bot_does_not_know_is_anothers(
+    chat: dict[str, Any], expected: list[str]
+) -> None:
+    assert expected == [event.text for event in parsed("message", message(chat, text="/weather today"))]
+    assert ["/weather"] == [event.text for event in parsed("message", message(chat, text="/weather@test_bot"))]
+
+
 def test_a_path_is_no_command() -> None:
     [event] = parsed("message", message(text="/etc/hosts is what?"))
     assert "text" == event.kind
@@ -129,6 +137,11 @@ def test_an_edit_is_an_event_of_its_own() -> None:
     [event] = parsed("edited_message", message(text="rather this", edit_date=1767225000))
     assert ("edit", "5:133:edit:1767225000", "rather this") == (event.kind, event.id, event.text)
     assert "5:133" == event.reply_to
+
+
+@pytest.mark.parametrize("chat", [PRIVATE, GROUP])
+def test_an_edit_that_became_a_command_is_none(chat: dict[str, Any]) -> None:
+    assert [] == parsed("edited_message", message(chat, text="/reset", edit_date=1767225000))
 
 
 def test_a_moving_location_is_no_edit() -> None:

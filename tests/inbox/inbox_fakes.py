@@ -88,6 +88,10 @@ class Bench:
         """Wait until the platform was called so often."""
         await eventually(lambda: len(self.connector.platform.calls) >= count)
 
+    async def until_metric(self, least: float, name: str, **labels: str) -> None:
+        """Wait until a metric has a value."""
+        await eventually(lambda: self.metric(name, **labels) >= least)
+
     async def until_idle(self) -> None:
         await eventually(lambda: not (set(_active(self.inbox)) & {"queued", "running"}))
 

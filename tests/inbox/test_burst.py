@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 import pytest
 from inbox_fakes import Bench, Counting, address, echo, eventually, message
+from sqlalchemy import text
 
 from assistant.errors import EngineUnavailable
 from assistant.inbox import Inbox, Reply, Turn
+from assistant.inbox.burst import Burst
 from assistant.inbox.liveness import ask_to_stop
 from assistant.inbox.place import Place
 from assistant.inbox.tables import Tables
+from assistant.testing.memory_connector import MemoryConnector
+from assistant.types import Outgoing, Receipt
 
 
 async def test_quick_messages_of_one_person_are_one_turn(any_bench: Bench) -> None:
     asked = Counting()
     inbox = await any_bench.open(asked, burst_seconds=0.4)
-    for id, text in (("1", "Hello"), ("2", "I have"), ("3", "a question")):
-        await inbox.accept([message(id, text)])
+    for id, said in (("1", "Hello"), ("2", "I have"), ("3", "a question")):
+        await inbox.accept([message(id, said)])
     await any_bench.until("1", "answered")
 
     assert ["Hello\nI have\na question"] == any_bench.texts()
@@ -84,6 +89,84 @@ async def test_stop_cancels_the_answer_and_does_not_wait_for_it(bench: Bench) ->
     assert {"stopped: True", "next"} == set(bench.texts())
     assert ("answered", ()) == ((await bench.entry("1")).state, (await bench.shown("1")).parts)
     assert not await inbox.stop_turn(address())
+
+
+async def test_what_is_not_sent_yet_of_a_stopped_answer_is_not_sent_any_more(bench: Bench) -> None:
+    second, until = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryConnector):
+        async def send(self, outgoing: Outgoing) -> Receipt:
+            if outgoing.text == "two ":
+                second.set()
+                await until.wait()
+            return await super().send(outgoing)
+
+    bench.connector = Slow(secret="s", text_limit=6)
+    inbox = await bench.open()
+    await inbox.accept([message("1", "one two three four"), message("2", "next")])
+    await second.wait()
+    assert await inbox.stop_turn(address())
+    until.set()
+    await bench.until("2", "answered")
+
+    assert ["one ", "two ", "next"] == bench.texts()
+    parts = (await bench.shown("1")).parts
+    assert (["sent", "sent", "waiting", "waiting"], "answered") == (
+        [part.state for part in parts],
+        (await bench.entry("1")).state,
+    )
+
+
+async def test_a_burst_ends_also_where_the_clock_was_set_back(bench: Bench) -> None:
+    inbox = await bench.open()
+    assert inbox._side is not None
+    async with asyncio.timeout(20):
+        await Burst(inbox._place, inbox._side).wait({"received": time.time() + 3600, "burst": 0.1})
+
+
+async def test_a_row_that_cannot_be_read_is_a_dead_letter_and_in_nobodys_way(bench: Bench) -> None:
+    inbox = await bench.open(burst_seconds=0.5)
+    await inbox.accept([message("1"), message("2", "unreadable"), message("3", "last")])
+    engine = inbox._side
+    assert engine is not None
+
+    def spoil() -> None:
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE workflow_input SET inputs = replace(inputs, '\"address\"', '\"where\"')"
+                    " WHERE workflow_uuid = 'memory:bot:2'"
+                )
+            )
+
+    await asyncio.to_thread(spoil)
+    await bench.until("3", "answered")
+
+    assert ["hello", "last"] == bench.texts()
+    assert {"1": "answered", "2": "dead", "3": "answered"} == {
+        entry.id[-1]: entry.state for entry in await inbox.desk.alist()
+    }
+
+
+async def test_a_database_that_fails_while_a_burst_is_gathered_delays_the_turn_and_does_not_end_it(
+    bench: Bench,
+) -> None:
+    inbox = await bench.open(burst_seconds=1)
+    await inbox.accept([message("1")])
+    await bench.until("1", "running")
+    engine = inbox._side
+    assert engine is not None
+
+    def rename(old: str, new: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    await asyncio.to_thread(rename, "workflow_input", "gone")
+    await eventually(lambda: "memory:bot:1" in inbox._running.lost)
+    await asyncio.to_thread(rename, "gone", "workflow_input")
+    await bench.until("1", "answered")
+
+    assert ["hello"] == bench.texts()
 
 
 async def test_another_process_can_stop_it_as_well(bench: Bench, postgres_url: str) -> None:

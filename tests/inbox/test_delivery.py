@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from inbox_fakes import Bench, Counting, address, echo, message
+from inbox_fakes import Bench, Counting, address, echo, eventually, message
 
+from assistant.connector import Rate
 from assistant.inbox import Reply, Turn
 from assistant.testing.memory_connector import AskingMemoryConnector, MemoryConnector
-from assistant.types import Outgoing, Receipt
+from assistant.types import Address, Outgoing, Receipt
 
 LONG = "one two three four"
 
@@ -102,6 +103,9 @@ async def test_a_send_of_unknown_outcome_can_wait_for_a_person(any_bench: Bench)
     await inbox.desk.aretry("memory:bot:1")
     await any_bench.until("1", "answered")
     assert (["hello", "next", "hello"], ["hello", "next"]) == (any_bench.texts(), asked.asked["7"])
+    part = (await any_bench.shown("1")).parts[0]
+    assert (True, 2) == (part.resent, part.attempts)
+    assert 1 == any_bench.metric("unknown_sends_total", connector="memory", what="resent")
 
 
 @pytest.mark.parametrize(("failure", "what"), [("cut", "found"), ("lost", "missing")])
@@ -145,6 +149,51 @@ async def test_unknown_sends_end_after_the_attempts(bench: Bench) -> None:
     await bench.until("1", "dead")
 
     assert 2 == len(bench.connector.platform.calls)
+
+
+async def test_what_may_have_doubled_is_marked_also_where_it_ends_as_a_dead_letter(bench: Bench) -> None:
+    bench.connector.platform.fail("cut", times=9)
+    inbox = await bench.open(attempts=2)
+    await inbox.accept([message("1")])
+    await bench.until("1", "dead")
+
+    assert (["hello"] * 2, True) == (bench.texts(), (await bench.shown("1")).parts[0].resent)
+
+
+async def test_a_person_who_sends_a_parked_message_again_may_park_it_again(bench: Bench) -> None:
+    bench.connector.platform.fail("cut", times=2)
+    inbox = await bench.open(unknown_sends="park")
+    await inbox.accept([message("1")])
+    for attempts in (1, 2):
+        await bench.until("1", "parked")
+        await eventually(lambda: bench.metric("unknown_sends_total", connector="memory", what="parked") >= 1)
+        assert attempts == len(bench.texts())
+        await inbox.desk.aretry("memory:bot:1")
+        await eventually(lambda seen=attempts: len(bench.texts()) > seen)
+    await bench.until("1", "answered")
+
+    assert (["hello"] * 3, True) == (bench.texts(), (await bench.shown("1")).parts[0].resent)
+
+
+async def test_a_bug_of_a_connector_before_it_sends_is_a_dead_letter_that_can_be_retried(bench: Bench) -> None:
+    class Forgetful(MemoryConnector):
+        bug = True
+
+        def is_group(self, address: Address) -> bool:
+            if self.bug:
+                raise KeyError("a bug")
+            return False
+
+    connector = bench.connector = Forgetful(secret="s", text_limit=6, rates=[Rate(20, 60, "group")])
+    inbox = await bench.open()
+    await inbox.accept([message("1", LONG), message("2", "next")])
+    await bench.until("2", "dead")
+    assert 2 == bench.metric("turns_total", connector="memory", state="dead")
+    connector.bug = False
+    await inbox.desk.aretry("memory:bot:1")
+    await bench.until("1", "answered")
+
+    assert LONG == "".join(bench.texts())
 
 
 async def test_a_connector_that_breaks_may_have_sent(bench: Bench) -> None:

@@ -135,6 +135,40 @@ async def test_what_is_answered_can_neither_be_retried_nor_dropped(bench: Bench,
             await action("memory:bot:1")
 
 
+async def test_a_turn_that_was_given_up_after_too_many_processes_died_can_be_retried(bench: Bench, desk: Desk) -> None:
+    """DBOS takes such a turn out of its queue."""
+    bench.connector.platform.fail("blocked")
+    inbox = await bench.open()
+    await inbox.accept([message("1")])
+    await bench.until("1", "dead")
+    engine = inbox._side
+    assert engine is not None
+
+    def give_up() -> None:
+        gave_up = {"status": "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "queue_name": None, "recovery_attempts": 102}
+        with engine.begin() as connection:
+            connection.execute(Tables(None).turns.update().values(**gave_up))
+
+    await asyncio.to_thread(give_up)
+    await desk.aretry("memory:bot:1")
+    await bench.until("1", "answered")
+
+
+async def test_what_somebody_else_retried_meanwhile_is_not_sent_again(bench: Bench, desk: Desk) -> None:
+    inbox = await bench.open()
+    await inbox.accept([message("1")])
+    await bench.until("1", "answered")
+    engine = inbox._side
+    assert engine is not None
+
+    def rewind() -> bool:
+        with engine.begin() as connection:
+            return Tables(None).rewind(connection, "memory:bot:1", step=2, now=0)
+
+    assert not await asyncio.to_thread(rewind)
+    assert ("answered", 1) == ((await desk.ashow("memory:bot:1")).entry.state, len(bench.texts()))
+
+
 async def test_a_retried_turn_keeps_its_place_in_the_conversation(any_bench: Bench) -> None:
     fails = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 
 import pytest
 from inbox_fakes import Bench, Counting, address, echo, message
@@ -203,6 +204,17 @@ async def test_ids_that_no_database_can_hold_are_taken_nevertheless(any_bench: B
     await any_bench.until_sent(2)
 
     assert {"memory:bot:1%00", "memory:bot:2\ufffd"} == {entry.id for entry in await inbox.desk.alist()}
+
+
+async def test_ids_that_are_very_long_are_taken_and_told_apart(any_bench: Bench) -> None:
+    inbox = await any_bench.open()
+    chance = random.Random(1)
+    long = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(5000))  # more than an index of PostgreSQL holds
+    for id in ("a", "b", "a"):
+        await inbox.accept([message(long + id, id, chat=long)])
+    await any_bench.until_sent(2)
+
+    assert ["a", "b"] == any_bench.texts(long)
 
 
 async def test_a_second_inbox_in_one_process_is_refused_until_the_first_is_closed(

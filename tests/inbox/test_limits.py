@@ -82,3 +82,25 @@ async def test_memory_is_bounded() -> None:
         await many.wait(address(f"{number}"))
 
     assert DESTINATIONS == len(many._windows)
+
+
+async def test_a_slow_chat_does_not_delay_the_other_chats_of_its_account() -> None:
+    both = limits(Rate(1, 30, "chat"), Rate(100, 1, "account"))
+    slow = [asyncio.create_task(both.wait(address("slow"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await seconds(both, *[f"{n}" for n in range(20)])
+
+    assert [True, False, False] == [task.done() for task in slow]
+    for task in slow:
+        task.cancel()
+
+
+async def test_what_waited_for_a_hold_leaves_spaced_and_not_at_once() -> None:
+    loop, held = asyncio.get_running_loop(), limits(Rate(1, 0.2, "account"))
+    begun = loop.time()
+    for chat in ("1", "2", "3"):
+        held.hold(address(chat), 1)
+    await seconds(held, "4", "5", "6", "7")
+
+    assert loop.time() - begun >= 1.59

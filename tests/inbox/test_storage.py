@@ -17,6 +17,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from assistant.errors import TransientError
 from assistant.inbox import Inbox, Reply, Turn
+from assistant.inbox.liveness import Liveness, _key
+from assistant.inbox.place import Place
 from assistant.inbox.upkeep import Upkeep
 from assistant.types import Outgoing
 
@@ -39,6 +41,109 @@ async def test_while_the_file_is_locked_nothing_is_acknowledged_and_nothing_hang
     await inbox.accept([message("2")])
     await bench.until("2", "answered")
     assert 1 == [call.key for call in bench.connector.platform.calls].count("memory:bot:2:0")
+
+
+async def test_what_waits_behind_a_message_that_is_not_recorded_does_not_overtake_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    inbox = await bench.open()
+    held = await asyncio.to_thread(
+        sqlite3.connect, tmp_path / "state-inbox.db", check_same_thread=False, isolation_level=None
+    )
+    await asyncio.to_thread(held.execute, "BEGIN EXCLUSIVE")
+    begun = asyncio.create_task(inbox.accept([message("0", chat="8")]))
+    await asyncio.sleep(0.2)
+    given_up, behind = (asyncio.create_task(inbox.accept([message(id)])) for id in ("1", "2"))
+    await asyncio.sleep(0.2)
+    given_up.cancel()  # as where the platform gave up
+    await asyncio.sleep(0)
+    await asyncio.to_thread(held.close)
+    await begun
+    with pytest.raises(TransientError, match="before this one"):
+        await behind
+    await inbox.accept([message("1", "first")])
+    await inbox.accept([message("2", "second")])
+    await bench.until("2", "answered")
+
+    assert ["first", "second"] == bench.texts()
+
+
+async def test_a_new_message_is_not_before_one_that_waits_where_the_clock_was_set_back(bench: Bench) -> None:
+    async def never(turn: Turn) -> Reply:
+        await asyncio.Event().wait()
+        return Reply()
+
+    inbox = await bench.open(never, grace_seconds=0)
+    await inbox.accept([message("1", "first")])
+    engine = inbox._side
+    assert engine is not None
+
+    def later() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE workflow_status SET created_at = created_at + 3600000"))
+
+    await asyncio.to_thread(later)
+    await inbox.aclose()
+    inbox = await bench.open(never, grace_seconds=0)
+    await inbox.accept([message("2", "second")])
+
+    assert ["memory:bot:2", "memory:bot:1"] == [entry.id for entry in await inbox.desk.alist()]
+
+
+async def test_a_turn_is_not_to_blame_for_what_a_living_process_hands_back(bench: Bench) -> None:
+    async def never(turn: Turn) -> Reply:
+        await asyncio.Event().wait()
+        return Reply()
+
+    inbox = await bench.open(never, grace_seconds=0)
+    await inbox.accept([message("1")])
+    await bench.until("1", "running")
+    await inbox.aclose()
+    engine = create_engine(f"sqlite:///{inbox._place.file}")
+    with engine.connect() as connection:
+        assert 0 == connection.scalar(text("SELECT recovery_attempts FROM workflow_status"))
+    engine.dispose()
+
+
+async def test_a_process_holds_its_lock_before_it_takes_up_a_turn(postgres_url: str) -> None:
+    place = Place.of(postgres_url)
+    watched, other = place.watching(), place.looking()
+    watch = Liveness(place, watched, executor="x", stop=lambda _: None)
+    await asyncio.to_thread(watch.start)
+
+    def free() -> object:
+        with other.connect() as connection:
+            return connection.scalar(text("SELECT pg_try_advisory_lock(:first, :second)"), _key("x"))
+
+    assert not await asyncio.to_thread(free)
+    for close in (watch.close, watched.dispose, other.dispose):
+        await asyncio.to_thread(close)
+
+
+async def test_an_inbox_that_was_closed_can_be_opened_again(bench: Bench) -> None:
+    inbox = await bench.open()
+    await inbox.aclose()
+    await inbox.start()
+    await inbox.accept([message("1")])
+
+    await bench.until("1", "answered")
+
+
+async def test_a_message_that_is_being_recorded_while_the_inbox_closes_is_refused_at_once(
+    bench: Bench, tmp_path: Path
+) -> None:
+    inbox = await bench.open(grace_seconds=0)
+    held = await asyncio.to_thread(
+        sqlite3.connect, tmp_path / "state-inbox.db", check_same_thread=False, isolation_level=None
+    )
+    await asyncio.to_thread(held.execute, "BEGIN EXCLUSIVE")
+    begun = asyncio.create_task(inbox.accept([message("1")]))
+    await asyncio.sleep(0.2)
+    closing = asyncio.create_task(inbox.aclose())
+    with pytest.raises(TransientError, match="is closing"):
+        await begun
+    await asyncio.to_thread(held.close)
+    await closing
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ class _Responder:
     async def __call__(self, turn: Turn) -> Reply:
         if turn.kind != "text":
             return Reply()
-        outgoing, text = Outgoing(turn.address, "", key=turn.id), ""
+        outgoing, text = Outgoing(turn.address, "", key=turn.key()), ""
         async with self._web.preview(outgoing) as preview:
             async for event in self._assistant.astream(turn.text, conversation=str(turn.address)):
                 if isinstance(event, TextDelta):

@@ -19,7 +19,7 @@ class MemoryDesk:
         self._records = records
 
     async def ashow(self, id: str) -> Shown:
-        if id not in self._records:
+        if id not in self._records or self._records[id]["state"] == "dropped":
             raise UnknownTurn(f"no turn {id!r}")
         record = self._records[id]
         message: Incoming = record["message"]
@@ -31,7 +31,12 @@ class MemoryDesk:
             Part(f"{id}#{n}", each.text, "delivered") for n, each in enumerate(reply.messages if reply else ())
         )
         details: Mapping[str, Any] = reply.details if reply else {}
-        return Shown(entry, (message,), parts, details, ())
+        return Shown(entry, (message,), parts, details, (), record.get("answered_by"))
+
+    async def adrop(self, id: str) -> None:
+        if self._records[id]["state"] != "queued":
+            raise UnknownTurn(f"turn {id!r} is not queued")
+        self._records[id]["state"] = "dropped"
 
 
 class MemoryInbox:
@@ -84,6 +89,8 @@ class MemoryInbox:
         record = self._records[id]
         message: Incoming = record["message"]
         async with self._lanes.setdefault(str(message.address), asyncio.Lock()):
+            if record["state"] == "dropped":
+                return
             record["state"] = "running"
             self._running[message.address] = task = asyncio.ensure_future(self._respond(Turn(id, (message,))))
             try:

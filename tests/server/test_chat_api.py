@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from chat_site import site
 from conftest import MANUAL
 from fastapi.testclient import TestClient
-from memory_inbox import MemoryDesk, Records
+from memory_inbox import Records
 from server_fakes import Saying
 
-from assistant.errors import InvalidWebhook, RateLimited
-from assistant.inbox import Reply, turn_id
+from assistant.errors import TransientError
 from assistant.knowledge import Knowledge
-from assistant.sections import Web
-from assistant.server.rate import REMEMBERED, Rate
-from assistant.server.viewer import Viewer
-from assistant.server.web import WebChat, address_of, message
-from assistant.types import Outgoing, Webhook
+from assistant.server.web import READS, SESSION_WATCHED, WebChat, address_of
 
 ID = "m" * 16
 OTHER = "n" * 16
-SESSION = "s" * 43
 QUESTION = "How often is the pump oiled?"
 Open = Callable[..., TestClient]
 
@@ -178,6 +163,7 @@ def test_what_cannot_be_answered_ends_as_failed(chat: Chat, records: Records) ->
     [
         ({"id": "short", "text": "?"}, 400, None),
         ({"id": ID, "text": " "}, 400, "empty_message"),
+        ({"id": ID, "text": " \0 \0"}, 400, "empty_message"),
         ({"id": ID, "text": "x" * 8001}, 400, "too_long"),
         ({"id": ID, "text": "x" * 200_000}, 413, "too_long"),
         ({"id": ID}, 400, None),
@@ -252,154 +238,103 @@ def test_an_opinion_goes_to_the_inbox_once(chat: Chat, records: Records) -> None
     assert [f"{address_of(client.headers['Chat-Session']).chat}.{ID}"] == [each.reply_to for each in taken]
 
 
-def record_of(state: str, reply: Reply | None = None) -> Records:
-    mine = message(SESSION, ID, QUESTION)
-    return {turn_id(mine): {"message": mine, "state": state, "reply": reply}}
+def test_a_message_that_waits_can_be_stopped_and_then_the_one_before_it_goes_on(chat: Chat, records: Records) -> None:
+    model = Saying(text="one two three", delay=0.3)
+    with chat(model) as client:
+        say(begin(client))
+        while "running" != next(iter(records.values()))["state"]:
+            pass
+        say(client, "And who oils it?", OTHER)
+        assert {"stopped": True} == client.post("/chat/stop", params={"id": OTHER}).json()
+        assert [("gone", {}, "gone")] == watch(client, OTHER)
+        assert "one two three" in watch(client)[-1][1]["text"]
+        assert {"stopped": False} == client.post("/chat/stop", params={"id": ID}).json()
+        assert {"stopped": False} == client.post("/chat/stop", params={"id": "z" * 16}).json()
+    assert 1 == len(model.asked)
+    assert ["answered", "dropped"] == [record["state"] for record in records.values()]
 
 
-def viewer(web: WebChat, records: Records, last: str = "") -> AsyncIterator[dict[str, str]]:
-    return Viewer(web, MemoryDesk(records), message(SESSION, ID, ""), last=last).events()  # type: ignore[arg-type]
+def test_stop_names_a_message_of_the_own_session(chat: Chat, records: Records) -> None:
+    with chat(Saying(text="one two three", delay=0.3)) as client:
+        say(begin(client))
+        mine = client.headers["Chat-Session"]
+        assert {"stopped": False} == begin(client).post("/chat/stop", params={"id": ID}).json()
+        client.headers["Chat-Session"] = mine
+        while "running" != next(iter(records.values()))["state"]:
+            pass
+        assert {"stopped": True} == client.post("/chat/stop", params={"id": ID}).json()
+        assert "" == watch(client)[-1][1]["text"]
 
 
-async def taken(events: AsyncIterator[dict[str, str]]) -> tuple[str, Any, str]:
-    async with asyncio.timeout(10):
-        event = await anext(events)
-    return event["event"], json.loads(event["data"]), event["id"]
+def test_a_conversation_that_went_on_can_be_forgotten_again(chat: Chat, records: Records) -> None:
+    with chat() as client:
+        begin(client)
+        assert [200, 200] == [client.delete("/chat").status_code for _ in range(2)]
+    assert ["/reset", "/reset"] == [record["message"].text for record in records.values()]
 
 
-ANSWER = Reply((), {"answer": {"text": "one two", "grounded": "yes", "citations": []}})
+@pytest.mark.parametrize("id", ["short", "reset", "a\0" * 8, f"{'m' * 16}.up", "m" * 65, "../" * 6, "é" * 16])
+def test_what_is_no_id_is_not_looked_for(chat: Chat, id: str) -> None:
+    with chat() as client:
+        begin(client)
+        for path in ("/chat/history", "/chat/events", "/chat/passage?number=1"):
+            response = client.get(path, params={**({"number": 1} if "passage" in path else {}), "id": id})
+            assert 400 == response.status_code, path
+        assert 400 == client.post("/chat/stop", params={"id": id}).status_code
 
 
-async def test_a_reader_goes_on_where_the_connection_was_lost() -> None:
-    web, records = WebChat(Web()), record_of("running")
-    async with web.preview(Outgoing(address_of(SESSION), "")) as preview:
-        await preview.update("one")
-        first = await taken(viewer(web, records))
-        await preview.update("one two")
-        name, data, _ = await taken(viewer(web, records, last=first[2]))
-        assert ("text", {"text": "one"}) == first[:2]
-        assert ("text", {"text": " two"}) == (name, data)
+def test_messages_that_were_answered_together_are_told_once(chat: Chat, records: Records) -> None:
+    with chat() as client:
+        begin(client)
+        for id in (ID, OTHER):
+            say(client, id=id)
+            watch(client, id)
+        first, second = records
+        records[second]["answered_by"] = first
+        found = client.get("/chat/history", params={"id": [ID, OTHER]}).json()["messages"]
+    assert [ID] == [each["id"] for each in found]
 
 
-async def test_a_reader_who_saw_another_text_starts_over() -> None:
-    web, records = WebChat(Web()), record_of("running")
-    async with web.preview(Outgoing(address_of(SESSION), "")) as preview:
-        await preview.update("one")
-        events = viewer(web, records, last="0123456789ab.7")
-        assert ["reset", "text"] == [(await taken(events))[0] for _ in range(2)]
-        await preview.update("uno dos")
-        assert "reset" == (await taken(events))[0]
-        assert {"text": "uno dos"} == (await taken(events))[1]
+def test_an_address_may_ask_so_often_a_minute(chat: Chat) -> None:
+    with chat(web={"address_messages_per_minute": 1}) as client:
+        found = []
+        for number in range(3 * READS):
+            headers = {"Chat-Session": f"{number:043}"}
+            found.append(client.get(f"/chat/passage?number=1&id={ID}", headers=headers).status_code)
+    assert [404] * READS == found[:READS]
+    assert 429 in found
 
 
-async def test_a_waiting_message_does_not_show_the_answer_before_it() -> None:
-    web, records = WebChat(Web()), record_of("queued")
-    events = viewer(web, records)
-    waiting = asyncio.ensure_future(taken(events))
-    async with web.preview(Outgoing(address_of(SESSION), "")) as preview:
-        for text in ("of another", "of another question"):
-            await preview.update(text)
-            await asyncio.sleep(0)
-    (record,) = records.values()
-    record["state"] = "running"
-    async with web.preview(Outgoing(address_of(SESSION), "")) as preview:
-        await preview.update("one")
-        assert ("text", {"text": "one"}) == (await waiting)[:2]
+def test_a_session_watches_only_so_many_answers_at_once(chat: Chat, records: Records) -> None:
+    with chat() as client:
+        web: WebChat = client.app.state.parts.connectors["web"]  # type: ignore[attr-defined]
+        say(begin(client))
+        with ExitStack() as stack:
+            for _ in range(SESSION_WATCHED):
+                stack.enter_context(web.watched_in.inside(client.headers["Chat-Session"]))
+            response = client.get("/chat/events", params={"id": ID})
+            assert (429, "1") == (response.status_code, response.headers["retry-after"])
+        assert "answer" == watch(client)[-1][0]
+        assert ({}, {}) == (dict(web.watched._inside), dict(web.watched_in._inside))
 
 
-async def test_an_answer_written_by_another_process_is_read_from_the_record() -> None:
-    web, records = WebChat(Web()), record_of("running")
-    waiting = asyncio.ensure_future(taken(viewer(web, records)))
-    await asyncio.sleep(0.01)
-    next(iter(records.values())).update(state="answered", reply=ANSWER)
-    name, answer, _ = await waiting
-    assert ("answer", "one two") == (name, answer["text"])
+def test_visitors_are_not_told_what_is_wrong_with_the_server(chat: Chat, caplog: pytest.LogCaptureFixture) -> None:
+    with chat() as client:
+        begin(client)
+
+        async def away(_events: Any) -> None:
+            raise TransientError("postgresql://db.internal/assistant does not answer")
+
+        client.app.state.parts.inbox.accept = away  # type: ignore[attr-defined]
+        response = say(client)
+    assert 503 == response.status_code
+    assert "db.internal" not in response.text
+    assert "db.internal" in caplog.text
 
 
-async def test_nothing_is_kept_of_conversations_that_nobody_watches() -> None:
-    web, records = WebChat(Web()), record_of("answered", ANSWER)
-    async with web.preview(Outgoing(address_of(SESSION), "")) as preview:
-        await preview.update("one two")
-        events = viewer(web, records)
-        assert "answer" == (await taken(events))[0]
-        await events.aclose()  # type: ignore[attr-defined]
-    assert ({}, {}) == (web.hub._lives, web.hub._watching)
-
-
-async def test_the_connector_has_no_webhook_and_a_send_that_may_be_repeated() -> None:
-    web = WebChat(Web())
-    with pytest.raises(InvalidWebhook):
-        web.verify(Webhook("POST"))
-    assert () == web.parse(Webhook("POST"))
-    sent = [await web.send(Outgoing(address_of(SESSION), "text", key="k")) for _ in range(2)]
-    assert [("k",), ("k",)] == [receipt.ids for receipt in sent]
-    assert "dropped" == web.capabilities.repeats
-
-
-def test_events_of_a_session_name_neither_it_nor_another() -> None:
-    event = message(SESSION, ID, "text", reply_to=OTHER)
-    assert SESSION not in repr(event)
-    assert event.id != message("t" * 43, ID, "text").id
-    assert datetime.now(UTC) >= event.sent_at
-
-
-def test_a_rate_lets_so_many_through_and_tells_when_the_next_may_come() -> None:
-    rate = Rate(60)
-    for _ in range(60):
-        rate.take("a", now=0.0)
-    with pytest.raises(RateLimited) as caught:
-        rate.take("a", now=0.25)
-    assert 0.75 == caught.value.retry_after
-    rate.take("a", now=1.0)
-    rate.take("b", now=1.0)
-    for number in range(REMEMBERED):
-        rate.take(str(number), now=2.0)
-    rate.take("a", now=2.0)
-
-
-@contextmanager
-def process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """`assistant serve` with a model that writes a word each 0.3 s, once it is ready."""
-    engine = {
-        "ASSISTANT_ENGINE__KIND": "assistant.testing.echo:EchoChat",
-        "ASSISTANT_ENGINE__OPTIONS": '{"delay": 0.3}',
-    }
-    settings = {"ASSISTANT_DATA_DIR": str(folder), "ASSISTANT_CHAT__GROUNDING": "off"}
-    command = [sys.executable, "-m", "assistant", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=os.environ | engine | settings, cwd=folder) as running:
-        try:
-            deadline = time.monotonic() + 120
-            while running.poll() is None and time.monotonic() < deadline:
-                try:
-                    if httpx2.get(f"http://127.0.0.1:{port}/ready").status_code == 200:
-                        break
-                except httpx2.TransportError:
-                    pass
-                time.sleep(0.1)
-            yield running
-        finally:
-            running.kill()
-
-
-def test_a_server_killed_in_the_middle_of_an_answer_gives_it_whole_after_its_restart(tmp_path: Path) -> None:
-    text = "one two three four five six seven eight"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    ask: dict[str, Any] = {"params": {"id": ID}, "timeout": 60}
-    with process(tmp_path, port) as running:
-        headers = {"Chat-Session": httpx2.post(f"{url}/chat/session").json()["session"]}
-        assert 202 == httpx2.post(f"{url}/chat/messages", json={"id": ID, "text": text}, headers=headers).status_code
-        with httpx2.stream("GET", f"{url}/chat/events", headers=headers, **ask) as response:
-            seen = []
-            for line in response.iter_lines():
-                seen.append(line)
-                if "two" in line:
-                    break
-            running.send_signal(signal.SIGKILL)
-    last = [line.removeprefix("id: ") for line in seen if line.startswith("id: ")][-1]
-    with process(tmp_path, port):
-        events = httpx2.get(f"{url}/chat/events", headers={**headers, "Last-Event-ID": last}, **ask).text
-    names = [line.removeprefix("event: ") for line in events.splitlines() if line.startswith("event: ")]
-    assert ["reset", "answer"] == [name for name in names if name != "text"] or ["answer"] == names
-    assert text == json.loads(events.rstrip().rsplit("data: ", 1)[1])["text"]
+def test_conversations_are_not_for_caches_on_the_way(chat: Chat) -> None:
+    with chat() as client:
+        begin(client)
+        for path in (f"/chat/history?id={ID}", f"/chat/events?id={ID}"):
+            assert "no-store" == client.get(path).headers["cache-control"]
+        assert "no-store" == client.post("/chat/session").headers["cache-control"]

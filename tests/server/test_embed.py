@@ -50,6 +50,15 @@ def test_named_sites_may_embed_only_the_page_made_for_it(tmp_path: Path) -> None
     assert script["content-type"].startswith("text/javascript")
 
 
+def test_no_part_of_the_page_is_an_old_one_after_an_upgrade(tmp_path: Path) -> None:
+    opened = client(tmp_path, allowed_origins=[SHOP])
+    for path in ("/", "/embed", "/docs", "/static/page.js", "/static/deep-chat.js"):
+        assert "no-cache" == opened.get(path).headers["cache-control"]
+    again = opened.get("/static/page.js", headers={"If-None-Match": opened.get("/static/page.js").headers["etag"]})
+    assert (304, "no-cache") == (again.status_code, again.headers["cache-control"])
+    assert "no-store" == opened.get("/health").headers["cache-control"]
+
+
 @pytest.mark.parametrize(
     "origin",
     ["shop.example", "*", "https://shop.example/", "https://a.example; script-src *", "https://a.example\nX: y"],

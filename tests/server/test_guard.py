@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,3 +137,22 @@ def test_a_trusted_network_is_asked_for_nothing(open_app: Open) -> None:
     client = open_app(host="0.0.0.0", trusted_network=True)
     response = client.post("/invocations", json={"question": "How often?"}, headers={"Host": "10.0.0.7:8080"})
     assert 200 == response.status_code
+
+
+def test_why_something_failed_is_told_to_holders_of_a_key(open_app: Open) -> None:
+    reason = "failed: postgresql://db.internal/assistant does not answer"
+    client = open_app(api_keys=["k"])
+    parts: Any = client.app.state.parts  # type: ignore[attr-defined]
+    parts.inbox.state = reason
+    parts.startup.parts["engine"] = "failed: /srv/models/private is no model"
+    parts.inbox.links["post"] = SimpleNamespace(state=reason, failed=True)
+
+    for wrong in ({}, {"Authorization": "Bearer wrong"}):
+        response = client.get("/ready", headers=wrong)
+        assert (503, "failed") == (response.status_code, response.json()["status"])
+        assert {"engine": "failed", "inbox": "failed"}.items() <= response.json()["parts"].items()
+        assert {"post": "failed"} == response.json()["connectors"]
+    told = client.get("/ready", headers={"Authorization": "Bearer k"}).json()
+    assert (reason, reason) == (told["parts"]["inbox"], told["connectors"]["post"])
+    del parts.inbox.links["post"]
+    parts.inbox.state = "ready"

@@ -121,6 +121,14 @@ def test_a_turn_that_does_not_exist_is_not_found(open_bot: OpenBot, method: str,
     assert "memory:bot:nothing" in response.json()["error"]["message"]
 
 
+def test_a_longer_id_is_another_turn(open_bot: OpenBot) -> None:
+    bot = open_bot()
+    id = dead(bot)
+    for method in ("GET", "DELETE"):
+        assert 404 == bot.client.request(method, f"/v1/inbox/{id}/retry").status_code
+    assert "dead" == bot.client.get(f"/v1/inbox/{id}").json()["state"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", ""), ("GET", "/memory:bot:1"), ("POST", "/memory:bot:1/retry"), ("DELETE", "/memory:bot:1")],

@@ -166,6 +166,61 @@ async def test_the_stop_button_ends_the_generation(serve: Serve, visit: Visit) -
         await model.stopped.wait()
 
 
+async def test_a_question_that_was_stopped_before_it_was_sent_is_not_asked_later(serve: Serve, visit: Visit) -> None:
+    records: Records = {}
+    async with serve(records=records) as url:
+        await visit.open(url)
+    await visit.ask("Never mind?")
+    await visit.page.get_by_text("Connection lost").wait_for()
+    await visit.page.get_by_role("button", name="Stop").click()
+    await visit.page.locator(".note").wait_for()
+    async with serve(records=records, port=port_of(url)):
+        await visit.page.reload()
+        await visit.ask()
+        await visit.answers(1)
+        assert ["How often is the pump oiled?"] == await visit.said()
+    assert ["How often is the pump oiled?"] == [record["message"].text for record in records.values()]
+
+
+async def test_stop_in_a_second_tab_leaves_the_answer_of_the_first_alone(serve: Serve, visit: Visit) -> None:
+    records: Records = {}
+    async with serve(Saying(text=ANSWER, delay=0.4), records=records) as url:
+        await visit.open(url)
+        await visit.ask("First?")
+        await visit.answers(1)
+        async with visit.page.context.expect_page() as opened:
+            await visit.page.evaluate("window.open(location.href)")
+        copy = Visit(await opened.value)
+        await copy.answers(1)
+        await visit.ask("Second?")
+        await visit.page.locator(".ai-message-text:not(.html-message)").nth(2).get_by_text("The pump is").wait_for()
+        await copy.ask("Third?")
+        while 3 != len(records):  # noqa: ASYNC110 - the inbox in memory has no event
+            await asyncio.sleep(0.01)
+        await copy.page.get_by_role("button", name="Stop").click()
+        assert [ANSWER, ANSWER] == await visit.answers(2)
+        await copy.page.locator(".note").wait_for()
+    assert ["answered", "answered", "dropped"] == [record["state"] for record in records.values()]
+
+
+async def test_an_answer_that_may_not_be_read_yet_is_read_later(serve: Serve, visit: Visit) -> None:
+    async with serve() as url:
+        refusals = []
+
+        async def busy(route: Any) -> None:
+            refusals.append(route.request.url)
+            if len(refusals) > 1:
+                await route.continue_()
+            else:
+                await route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": {"code": "rate"}})
+
+        await visit.open(url)
+        await visit.page.route("**/chat/events*", busy)
+        await visit.ask()
+        assert [ANSWER] == await visit.answers(1)
+        assert 0 == await visit.page.get_by_role("button", name="Try again").count()
+
+
 async def test_a_new_conversation_forgets_what_was_said(serve: Serve, visit: Visit) -> None:
     async with serve() as url:
         await visit.open(url)

@@ -38,7 +38,7 @@ export const look = {
       container: { backgroundColor: "var(--surface)", border: "1px solid var(--line)", borderRadius: "1.5rem",
         width: "calc(100% - 1.5rem)", margin: "0.5rem auto 0.75rem", boxShadow: "none" },
       text: { color: "var(--text)", fontSize: "1rem", padding: "0.75rem 3.25rem 0.75rem 1.1rem" },
-      focus: { borderColor: "var(--mine)" },
+      focus: { borderColor: "var(--focus)" },
     },
   },
   submitButtonStyles: {

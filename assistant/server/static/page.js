@@ -60,16 +60,16 @@ async function answer({ messages }, signals) {
     else failed(found ? words.error : words.gone, message.text, text);
   } catch (error) {
     signals.onClose();
-    if (stop.signal.aborted) await stopped();
+    if (stop.signal.aborted) await stopped(message.id);
     else failed(sentence(error), message.text, text);
   }
   lost(false);
   settled();
 }
 
-async function stopped() {
+async function stopped(id) {
   note(words.stopped);
-  await talk.stop().catch(() => {});
+  await talk.stop(id).catch(() => {});
 }
 
 // Half an answer must not be taken for a whole one.
@@ -208,7 +208,8 @@ document.querySelector("#fresh").onclick = fresh;
 document.querySelector("#key-label").textContent = words.key;
 document.querySelector("#key button").textContent = words.proceed;
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && parent !== window) parent.postMessage("assistant-chat:close", "*");
+  const closes = event.key === "Escape" && !event.isComposing && !document.querySelector("dialog[open]");
+  if (closes && parent !== window) parent.postMessage("assistant-chat:close", "*");
 });
 for (const kind of ["click", "auxclick"]) chat.addEventListener(kind, guardLinks);
 chat.addEventListener("render", begin, { once: true });

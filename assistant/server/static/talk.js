@@ -114,8 +114,10 @@ export class Talk {
     throw new Lost();
   }
 
-  async stop() {
-    await this.#request("POST", "chat/stop");
+  // Stop the answer to a message, also where it only waits; what the server may not have is not sent again.
+  async stop(id) {
+    if (memory.unsent[id]) this.forget(id);
+    await this.#request("POST", `chat/stop?id=${id}`);
   }
 
   // What was said in this session: {id, text, answer}; an answer that is not there yet is null.
@@ -168,7 +170,8 @@ export class Talk {
     }
     if (response.ok) return response;
     const after = Number(response.headers.get("Retry-After")) || undefined;
-    if (response.status >= 500) throw new Lost(after);
+    const later = response.status === 429 && options.method === "GET"; // what is read is only late, not refused
+    if (response.status >= 500 || later) throw new Lost(after);
     if (response.status === 401) {
       keep({ key: await this.ask() });
       return this.#fetch(path, options);
