@@ -27,7 +27,9 @@ def imported(path: str, *, key: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"{key} {path!r} cannot be imported: {error}") from error
+        raise ConfigurationError(
+            f"{key} {path!r} cannot be imported: {error}; install its package, or name its folder in PYTHONPATH"
+        ) from error
 
 
 def made(path: str, kind: type[T], *, key: str) -> T:

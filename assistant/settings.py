@@ -136,7 +136,7 @@ def _explain(error: ValidationError, source: Path | None) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             yield f"{'.'.join(path)}: no such key in {where}; did you mean {_nearest(path)!r}?"
         else:
-            yield f"{'.'.join(path)}: {problem['msg']} (in {where})"
+            yield f"{'.'.join(path)}: {problem['msg'].removeprefix('Value error, ')} (in {where})"
 
 
 def _where(path: list[str], source: Path | None) -> str:

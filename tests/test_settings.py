@@ -255,7 +255,7 @@ def test_labels_of_everyone_on_the_platforms_are_a_list(monkeypatch: pytest.Monk
 
 
 def test_a_label_that_no_document_can_have_is_named() -> None:
-    assert "bot.access: Value error, access label ' ' is blank" in refusal(toml('[bot]\naccess = [" "]\n'))
+    assert "bot.access: access label ' ' is blank" in refusal(toml('[bot]\naccess = [" "]\n'))
 
 
 @pytest.mark.parametrize("line", ["max_file_mib = 0", "max_documents = 0", 'sources = "links"'])

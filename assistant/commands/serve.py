@@ -46,6 +46,8 @@ def run(settings: Settings, *, host: str | None, port: int | None, sample: bool)
             server_header=False,
         )
         url = url_of(listener)
+        for handler in logging.root.handlers:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         # uvicorn raises the signal again once it has stopped; for SIGTERM that is a stop as asked, not a failure.
         signal.signal(signal.SIGTERM, lambda *_: None)
         notice = f"{settings.server.title}: {url} (API reference: {url}/docs)"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assistant.connector import Connector, Splitting
-from assistant.errors import ConfigurationError, PermanentError, RateLimited, TransientError
+from assistant.errors import ConfigurationError, EngineUnavailable, PermanentError, RateLimited, TransientError
 from assistant.inbox.delivery import Policy, backoff, missing
 from assistant.inbox.meters import InboxMeters
 from assistant.inbox.records import outgoing_to_json
@@ -26,6 +26,11 @@ logger = logging.getLogger("assistant.inbox")
 PATIENCE_SECONDS = 24 * 3600.0
 """How long a failure is waited out that is the moment's and nobody's fault: the model's server, the platform's 5xx. Such
 failures do not count as attempts."""
+
+SOON_SECONDS = 2.0
+"""Between two attempts at most while the assistant is not ready, for as long as that may be its start."""
+
+START_SECONDS = 120.0
 
 Json = dict[str, Any]
 
@@ -71,7 +76,7 @@ class Writer:
         try:
             async with asyncio.timeout(self._settings.turn_seconds):
                 reply = await self._running.answer(turn.id, lambda: self._ask(turn))
-            return self._record(turn, reply)
+            return await asyncio.to_thread(self._record, turn, reply)  # a long text takes a while to split
         except Stopped:
             return {"parts": [], "policies": [], "stopped": True}
         except TransientError as error:
@@ -122,5 +127,7 @@ class Writer:
 def _again(error: TransientError, *, attempt: int, waited: float) -> Json:
     given = error.retry_after if isinstance(error, RateLimited) else None
     wait = backoff(attempt) if given is None else max(0.05, given)
+    if isinstance(error, EngineUnavailable) and waited < START_SECONDS:
+        wait = min(wait, SOON_SECONDS)
     record: Json = {"error": str(error) or type(error).__name__}
     return record if waited + wait > PATIENCE_SECONDS else record | {"wait": round(wait, 3)}

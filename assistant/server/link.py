@@ -69,6 +69,8 @@ class Link:
         if isinstance(self.connector, Opening):
             await self.connector.open(webhook_url=self._webhook_url)
         self.state = "webhook" if self._webhook_url else "ready"
+        polls = isinstance(self.connector, Polling) and self.connector.polls
+        logger.info("connectors.%s is open: %s", self.connector.name, "polling" if polls else self.state)
 
     async def _poll(self, connector: Polling, accept: Accept) -> None:
         async def paced(events: Sequence[Incoming]) -> None:
