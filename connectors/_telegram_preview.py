@@ -16,6 +16,7 @@ from assistant.types import Outgoing
 from connectors._telegram_calls import Lost, Refused, Unsent
 from connectors._telegram_limits import DRAFT_SECONDS, GROUP_PREVIEW_SECONDS, PREVIEW_SECONDS
 from connectors._telegram_messages import Place, parted
+from connectors._telegram_pauses import Pauses
 
 LOG = logging.getLogger(__name__)
 
@@ -35,6 +36,14 @@ GONE = (
 
 NEVER = float("inf")
 """Pause after which nothing more is shown."""
+
+
+class Later(Exception):
+    """The text is to be shown in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class Live:
@@ -73,6 +82,9 @@ class Live:
     async def _painted(self) -> float:
         try:
             return await self._paint(self._text)
+        except Later as later:
+            self._changed.set()
+            return later.seconds
         except Exception:  # a preview never harms the answer
             LOG.exception("a preview is not shown")
             return NEVER
@@ -90,8 +102,15 @@ class Previews:
     """Messages remembered at most; older ones are not taken over."""
 
     def __init__(self) -> None:
+        self.refused = Pauses()
+        """Where Telegram asked for patience: nothing is sent there."""
+        self._sent = Pauses()
         self._left: dict[str, tuple[int, float]] = {}  # message, and when it was last changed
         self._drafts = True
+
+    def sent(self, place: Place) -> None:
+        """Note that a message was sent: a preview there begins no sooner than the next message may."""
+        self._sent.add(place.chat, _pace(place))
 
     @contextlib.asynccontextmanager
     async def show(self, outgoing: Outgoing, place: Place) -> AsyncIterator[Live]:
@@ -161,21 +180,26 @@ class Previews:
         return paint
 
     def _message(self, outgoing: Outgoing, place: Place) -> Paint:
-        pace = GROUP_PREVIEW_SECONDS if place.chat.startswith("-") else PREVIEW_SECONDS
+        pace = _pace(place)
         number = self._left_by(outgoing)
 
         async def paint(text: str) -> float:
             nonlocal number
+            if wait := max(self.refused.left(place.chat), 0.0 if number else self._sent.left(place.chat)):
+                raise Later(wait)
             shown = await _beginning(outgoing, text)
             try:
                 if number is None:
                     number = int((await place.text(shown)).rpartition(":")[2])
+                    self.sent(place)
                 else:
                     await place.edit(number, shown)
                 self._remember(outgoing, number)
             except Lost as error:
                 return NEVER if number is None else _pause(error, pace)  # a second message might double the first
             except TelegramError as error:
+                if isinstance(error, Refused) and error.retry_after:
+                    self.refused.add(place.chat, error.retry_after)
                 return _pause(error, pace)
             return pace
 
@@ -187,6 +211,10 @@ class Previews:
         self._left[_root(outgoing)] = number, time.monotonic()
         while len(self._left) > self.LEFT:
             del self._left[next(iter(self._left))]
+
+
+def _pace(place: Place) -> float:
+    return GROUP_PREVIEW_SECONDS if place.chat.startswith("-") else PREVIEW_SECONDS
 
 
 def _root(outgoing: Outgoing) -> str:

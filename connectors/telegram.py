@@ -19,7 +19,7 @@ from telegram.error import TelegramError
 
 from assistant.bot.phrases import languages as spoken
 from assistant.connector import Accept, Capabilities, Preview
-from assistant.errors import ConfigurationError, InvalidWebhook, Rejected
+from assistant.errors import ConfigurationError, InvalidWebhook, RateLimited, Rejected
 from assistant.payload import check_word, read_json
 from assistant.types import Address, Attachment, Incoming, Outgoing, Receipt, Webhook
 from connectors._telegram_calls import HIDDEN, Api, Lost, Refused, explained, explaining
@@ -136,6 +136,9 @@ class Telegram:
         be, the receipt names what arrived, and is "failed".
         """
         check(outgoing)
+        place = self._place(outgoing.address)
+        if wait := self._previews.refused.left(place.chat):
+            raise RateLimited(f"{self.name}: Telegram asked for patience in this chat", retry_after=wait)
         ids: list[str] = []
         try:
             for part in await parted(outgoing):
@@ -148,6 +151,7 @@ class Telegram:
                 raise explained(error, self.name) from None
             LOG.error("%s: the rest of a message to %s did not arrive: %s", self.name, outgoing.address, error)
             return Receipt(tuple(ids), "failed")
+        self._previews.sent(place)
         return Receipt(tuple(ids))
 
     async def typing(self, address: Address) -> None:

@@ -173,3 +173,21 @@ async def test_a_quick_answer_in_a_group_does_not_run_into_the_rate_limit() -> N
         await bot.send(Outgoing(GROUP, "Twice a year.", key=KEY))
         await bot.aclose()
     assert [200, 200] == [call.status for call in strict.calls]
+
+
+async def test_where_a_preview_was_refused_no_answer_is_tried_before_its_time(bot: Telegram, api: TelegramApi) -> None:
+    api.fail("sendMessage", status=429, retry_after=30)
+    await shown(bot, api, GROUP)
+    with pytest.raises(RateLimited) as refused:
+        await bot.send(Outgoing(GROUP, "Twice a year.", key=KEY))
+    assert (refused.value.retry_after or 0) > 20
+    assert 1 == len(api.called("sendMessage"))
+
+
+async def test_right_after_a_message_in_a_group_no_preview_begins(bot: Telegram, api: TelegramApi) -> None:
+    await bot.send(Outgoing(GROUP, "Once.", key="another"))
+    async with bot.preview(Outgoing(GROUP, "", key=KEY)) as preview:
+        await preview.update("Twice")
+        await asyncio.sleep(0.2)
+    await bot.send(Outgoing(GROUP, "Twice a year.", key=KEY))
+    assert ["Once.", "Twice a year."] == [call.parameters["text"] for call in api.called("sendMessage")]
