@@ -19,9 +19,6 @@ CALLBACK_BYTES = 64
 BUTTONS = 100
 """Buttons under one message. limits.tginfo.me, 2026-06."""
 
-DOWNLOAD_BYTES = 20 * 1024 * 1024
-"""Size of a file that a bot can fetch. core.telegram.org/bots/api#getfile, 2026-06."""
-
 PHOTO_BYTES = 10 * 1024 * 1024
 """Size of a picture that a bot can send as one. core.telegram.org/bots/api#sendphoto, 2026-06."""
 
