@@ -69,6 +69,14 @@ class Visit:
 
     async def open(self, url: str) -> None:
         await self.page.goto(url)
+        await self._drawn()
+
+    async def reload(self) -> None:
+        await self.page.reload()
+        await self._drawn()
+
+    async def _drawn(self) -> None:
+        # What is typed before is lost where deep-chat draws a second time: nobody types that fast, but a test does.
         await self.page.locator("#status.ready").wait_for(state="attached")
 
     @property

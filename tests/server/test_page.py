@@ -89,7 +89,7 @@ async def test_an_answer_survives_the_death_of_the_server(serve: Serve, visit: V
     async with serve(Saying(text=ANSWER), records=records, port=port_of(url)):
         assert [ANSWER] == await visit.answers(1)
         assert not await visit.page.get_by_text("Connection lost").is_visible()
-        await visit.page.reload()
+        await visit.reload()
         assert [ANSWER] == await visit.answers(1)
     assert 1 == len(records)
 
@@ -125,7 +125,7 @@ async def test_a_reload_in_the_middle_shows_the_whole_answer_once(serve: Serve, 
         await visit.open(url)
         await visit.ask()
         await visit.page.get_by_text("The pump is").wait_for()
-        await visit.page.reload()
+        await visit.reload()
         assert [ANSWER] == await visit.answers(1)
         assert ["How often is the pump oiled?"] == await visit.said()
         await visit.page.get_by_role("button", name="Source 1").click()
@@ -175,7 +175,7 @@ async def test_a_question_that_was_stopped_before_it_was_sent_is_not_asked_later
     await visit.page.get_by_role("button", name="Stop").click()
     await visit.page.locator(".note").wait_for()
     async with serve(records=records, port=port_of(url)):
-        await visit.page.reload()
+        await visit.reload()
         await visit.ask()
         await visit.answers(1)
         assert ["How often is the pump oiled?"] == await visit.said()
@@ -260,7 +260,7 @@ async def test_text_of_models_documents_and_visitors_is_never_code(serve: Serve,
             assert await visit.page.evaluate("window.hacked === undefined")
             assert 1 == len(visit.page.context.pages)
             assert url == visit.page.url.rstrip("/")
-            await visit.page.reload()
+            await visit.reload()
     assert any("img-src" in error for error in visit.errors)  # the picture was not fetched
 
 
@@ -272,7 +272,7 @@ async def test_a_key_is_asked_for_when_needed_and_kept_for_the_session(serve: Se
             await visit.page.get_by_role("textbox", name="API key").fill(key)
             await visit.page.get_by_role("button", name="Continue").click()
         await visit.answers(1)
-        await visit.page.reload()
+        await visit.reload()
         await visit.answers(1)
         await visit.ask()
         await visit.answers(2)
