@@ -24,8 +24,8 @@ services: ## Debian packages the tests use: Chromium and PostgreSQL
 run: install ## serve the sample knowledge on http://127.0.0.1:$(PORT)
 	@$(BIN)/assistant serve --sample --port $(PORT)
 
-test: install services lint ## every test, with the real engine
-	@$(BIN)/python -m pytest
+test: install services lint ## every test, with the real engine, in two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install ## ruff, mypy, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

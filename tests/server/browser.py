@@ -62,7 +62,7 @@ class Visit:
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)  # two cores may have a model to run beside the browser
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
