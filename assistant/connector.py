@@ -40,6 +40,7 @@ class Capabilities:
         reactions: the bot can react to a message: it is a `Reacting`.
         threads: a chat has threads, each a conversation of its own (`Address.thread`).
         rates: what the platform allows; messages are spaced by it ahead of time. `group` needs a `Grouping`.
+        reports: what became of a message is told by events of kind "status".
         repeats: what a second send with the same `Outgoing.key` does: "dropped" by the platform, or "doubled".
     """
 
@@ -53,6 +54,7 @@ class Capabilities:
     reactions: bool = False
     threads: bool = False
     rates: tuple[Rate, ...] = ()
+    reports: bool = False
     repeats: Literal["dropped", "doubled"] = "doubled"
 
 
@@ -138,8 +140,11 @@ def parts(outgoing: Outgoing, texts: Sequence[str]) -> list[Outgoing]:
 class Typing(Protocol):
     """A platform that shows that somebody is writing."""
 
-    async def typing(self, address: Address) -> None:
-        """Show it for `capabilities.typing_seconds`; whoever calls does so again in time. Raises as `send`."""
+    async def typing(self, address: Address, *, about: str | None = None) -> None:
+        """Show it for `capabilities.typing_seconds`; whoever calls does so again in time. Raises as `send`.
+
+        `about` is the `Incoming.id` of the message that is being answered.
+        """
 
 
 class Preview(Protocol):
@@ -212,10 +217,93 @@ class Asking(Protocol):
 
 @runtime_checkable
 class Acknowledging(Protocol):
-    """A platform whose clients show that something is on its way until they are told that it was taken."""
+    """A platform whose clients show what became of a message or a tap: that it was read, that it was taken.
+
+    An attribute `thanks` that is true tells that an opinion is thanked for there, and needs no message.
+    """
 
     async def acknowledge(self, events: Sequence[Incoming]) -> None:
         """Tell so of events that were recorded; called beside their answers. Raises nothing."""
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A platform that sends the events of several connectors to one URL."""
+
+    @property
+    def callback(self) -> str:
+        """Connectors with the same are given each other's webhooks; each verifies and parses them for itself."""
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """A platform that lets a message be sent only for a time after the person did something."""
+
+    def window(self, event: Incoming) -> float:
+        """Seconds from `event.sent_at` on in which its conversation may be written to because of it; 0: it opens nothing."""
+
+    async def send_beyond(self, outgoing: Outgoing) -> Receipt:
+        """Send what may be sent outside the window in place of a message: a template. Raises as `send`; Rejected where there
+        is nothing of the kind."""
+
+
+Holder = Literal["bot", "person", "platform"]
+"""Who answers in a conversation: "platform" is another application there, such as the platform's own agent."""
+
+
+@runtime_checkable
+class Handing(Protocol):
+    """A platform where people or other applications answer in the bot's conversations."""
+
+    def holder(self, event: Incoming) -> Holder | None:
+        """Who holds the conversation from this event on; None: it says nothing of that. Pure.
+
+        An event of kind "echo" whose id a send of ours had is not asked about.
+        """
+
+
+@runtime_checkable
+class Disclosing(Protocol):
+    """A platform where people are to be told that they write to a machine."""
+
+    @property
+    def disclosure(self) -> str | None:
+        """What is said before the first answer of a conversation; "": the bot's own sentence; None: nothing."""
+
+
+@runtime_checkable
+class Commenting(Protocol):
+    """A platform with public comments: events of kind "comment", whose `address.thread` is what was commented on.
+
+    An answer to that address is public, and each part of it names the comment in `reply_to`; one to the same without the
+    thread goes to the person alone.
+
+    One that moderates has `async def moderate(self, event: Incoming) -> Literal["answer", "ignore", "hide"]` too. It is asked
+    before `replies`; what it raises comes through, and the comment is not answered.
+    """
+
+    def replies(self, event: Incoming) -> Sequence[Literal["public", "private"]]:
+        """How a comment is to be answered; nothing: not at all. Pure but for the clock, and what it logs."""
+
+    async def hide(self, event: Incoming) -> None:
+        """Take a comment out of sight. Raises as `send`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: a sentence, and what to do where it is not well."""
+
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A connector that can be examined: its token, its permissions, the platform's version."""
+
+    async def check(self) -> Sequence[Finding]:
+        """Look, and change nothing; raises nothing, says no secret."""
 
 
 @runtime_checkable

@@ -154,6 +154,12 @@ class InboxSettings(Section):
     retention_days: float = Field(default=30, ge=30, description="how long answered messages are remembered")
     grace_seconds: float = Field(default=25, ge=0, le=600, description="what running answers get after SIGTERM")
     log_text: bool = Field(default=False, description="let the log line of a turn hold the question")
+    takeover_hours: float = Field(
+        default=12,
+        gt=0,
+        le=24 * 365,
+        description="after the last message of a person who took a conversation over, until the bot answers there again",
+    )
 
 
 class Bot(Section):
@@ -161,6 +167,13 @@ class Bot(Section):
 
     greeting: str = Field(default="", description="what /start says; empty: what the bot does, in the user's language")
     human: str | None = Field(default=None, description="what /human says: how to reach a person; unset: nobody")
+    handover: bool = Field(
+        default=True, description="let /human give the conversation to a person, where the platform has people answer"
+    )
+    commented: str = Field(
+        default="",
+        description="said publicly below a comment that is answered in private; empty: so, in the user's language",
+    )
     sources: Literal["button", "list", "off"] = Field(
         default="button",
         description="button: below the answer, where the platform has buttons, else a list; list; off",

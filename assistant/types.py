@@ -95,7 +95,9 @@ class Button:
 class Incoming:
     """One event of a platform; `id` is the platform's logical message id, the same on every redelivery.
 
-    `reply_to` is the id of the message it answers; of a button, a reaction, an edit or a deletion, the message concerned.
+    `reply_to` is the id of the message it answers; of a button, a reaction, an edit, a deletion or a status, the message
+    concerned. `aliases` are other ids that `address.chat` was, is or will be known by: the conversation stays one. A status
+    has what happened as its text (a `ReceiptState`), and in `raw` the `key` of the `Outgoing` and the `error`, where known.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Incoming:
     reply_to: str | None = None
     attachments: tuple[Attachment, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.sent_at.tzinfo is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -121,42 +120,6 @@ class Api(Bot):
         """Close connections."""
         for request in self._request:
             await request.shutdown()
-
-
-class Hidden(logging.Filter):
-    """Keeps secrets out of the log of the libraries: the token is part of every URL they write down."""
-
-    LOGGERS = (
-        "httpx",
-        "httpx2",
-        "telegram",
-        "telegram.Bot",
-        "telegram.request.BaseRequest",
-        "telegram.request.HTTPXRequest",
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._secrets: set[str] = set()
-
-    def hide(self, *secrets: str | None) -> None:
-        """From now on these are shown as an ellipsis."""
-        self._secrets.update(secret for secret in secrets if secret)
-        for name in self.LOGGERS:
-            logging.getLogger(name).addFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Every record passes, without the secrets."""
-        text = record.getMessage()
-        for secret in self._secrets:
-            if secret in text:
-                text = text.replace(secret, "…")
-                record.msg, record.args = text, ()
-        return True
-
-
-HIDDEN = Hidden()
-"""The one of this process: loggers are of the process too."""
 
 
 def explained(error: TelegramError, name: str) -> AssistantError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from telegram.error import TelegramError
 
+from assistant.backoff import backoff
 from assistant.errors import ConfigurationError, Rejected, TransientError
 from connectors._telegram_calls import Api, Refused, explained
 from connectors._telegram_limits import UPDATES
@@ -82,6 +82,6 @@ async def _conflict(api: Api, refusal: Refused, *, name: str) -> str:
 
 
 async def _wait(error: TransientError, failures: int) -> None:
-    seconds = getattr(error, "retry_after", None) or min(LONGEST, 2 ** min(failures - 1, 8)) * random.uniform(0.5, 1)  # noqa: S311
+    seconds = getattr(error, "retry_after", None) or backoff(failures, longest=LONGEST)
     LOG.log(logging.WARNING if failures == 1 else logging.DEBUG, "%s; next try in %.1f s", error, seconds)
     await asyncio.sleep(seconds)

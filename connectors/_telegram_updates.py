@@ -53,10 +53,8 @@ def read(update: Json, bot: Bot) -> Incoming | None:
 
 def _message(update: Json, bot: Bot) -> Incoming | None:
     message = update["message"]
-    if "migrate_to_chat_id" in message:
-        return _system(update, message, bot, f"migrated_to:{message['migrate_to_chat_id']}")
-    if "migrate_from_chat_id" in message:
-        return _system(update, message, bot, f"migrated_from:{message['migrate_from_chat_id']}")
+    if "migrate_to_chat_id" in message or "migrate_from_chat_id" in message:
+        return _migrated(update, message, bot)
     files = attachments(message)
     if not _readable(message, bot) or not ("text" in message or files):
         return None
@@ -126,8 +124,15 @@ READERS: Mapping[str, Callable[[Json, Bot], Incoming | None]] = {
 """One reader for each of the kinds that are asked for."""
 
 
-def _system(update: Json, message: Json, bot: Bot, text: str) -> Incoming:
-    return _event(update, message, bot, kind="system", text=text)
+def _migrated(update: Json, message: Json, bot: Bot) -> Incoming:
+    """A group became a supergroup, which has another id, and says so in both: the conversation is where it is now.
+    core.telegram.org/bots/api#message, 2026-06."""
+    told, here = ("migrate_to_chat_id", "migrate_from_chat_id"), message["chat"]["id"]
+    to = int(message.get(told[0], here))
+    old = here if told[0] in message else int(message[told[1]])
+    where = Address(bot.connector, bot.account, str(to))
+    what = f"migrated_to:{to}" if told[0] in message else f"migrated_from:{old}"
+    return _event(update, message, bot, kind="system", address=where, text=what, aliases=(str(old),))
 
 
 def _event(update: Json, message: Json, bot: Bot, *, kind: Kind, **fields: Any) -> Incoming:

@@ -18,11 +18,14 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from assistant.bot.phrases import languages as spoken
-from assistant.connector import Accept, Capabilities, Preview
+from assistant.bot.phrases import thanked
+from assistant.connector import Accept, Capabilities, Finding, Preview
 from assistant.errors import ConfigurationError, InvalidWebhook, RateLimited, Rejected
 from assistant.payload import check_word, read_json
 from assistant.types import Address, Attachment, Incoming, Outgoing, Receipt, Webhook
-from connectors._telegram_calls import HIDDEN, Api, Lost, Refused, explained, explaining
+from connectors._hidden import HIDDEN
+from connectors._telegram_calls import Api, Lost, Refused, explained, explaining
+from connectors._telegram_check import examined
 from connectors._telegram_download import client, download, too_large
 from connectors._telegram_limits import BUTTONS, RATES, TEXT_UNITS, TYPING_SECONDS
 from connectors._telegram_messages import Place, Step, check, message_number, parted, split, steps
@@ -80,6 +83,7 @@ class Telegram:
         unknown_sends: Literal["resend", "park"] | None = None,
     ) -> None:
         self.name = name
+        self.thanks = True
         account = _checked(name, token, secret_token, mode, api_base_url)
         known = [code for code in spoken() if len(code) == 2]
         wanted = known if languages is None else list(languages)
@@ -154,7 +158,7 @@ class Telegram:
         self._previews.sent(place)
         return Receipt(tuple(ids))
 
-    async def typing(self, address: Address) -> None:
+    async def typing(self, address: Address, *, about: str | None = None) -> None:
         """Show that somebody writes."""
         thread = None if address.thread is None else int(address.thread)  # the one call that may name General
         with explaining(self.name):
@@ -211,11 +215,20 @@ class Telegram:
         await poll(self._api, take, name=self.name, seconds=self._poll_seconds)
 
     async def acknowledge(self, events: Sequence[Incoming]) -> None:
-        """Tell Telegram that taps on buttons were taken, so that clients stop showing that they wait; raises nothing."""
+        """Tell Telegram that taps on buttons were taken, so that clients stop showing that they wait; raises nothing.
+
+        For an opinion the client shows thanks.
+        """
         for event in events:
             if event.kind == "button":
+                thanks = thanked(event.text, event.raw["callback_query"]["from"].get("language_code"))
                 with suppress(TelegramError):  # it may be too old to be answered
-                    await self._api.answer_callback_query(event.id.removeprefix(TAP))
+                    await self._api.answer_callback_query(event.id.removeprefix(TAP), text=thanks)
+
+    async def check(self) -> Sequence[Finding]:
+        """Who the token is of, and how updates reach this bot."""
+        await asyncio.to_thread(lambda: self._api)  # reads certificates
+        return await examined(self._api, name=self.name)
 
     async def aclose(self) -> None:
         """Close connections."""

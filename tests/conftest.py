@@ -1,9 +1,12 @@
-"""What several test modules share: a clean environment, and a real PostgreSQL server of their own."""
+"""What several test modules share: a clean environment, a disk that is soon full, and a real PostgreSQL server."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import postgres_server
 import pytest
@@ -26,3 +29,15 @@ def postgres() -> Iterator[str]:
         missing("PostgreSQL")
     with postgres_server.running(found) as server:
         yield server.url("postgres")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 3 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small disk cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from assistant.errors import TransientError
+from assistant.inbox.intake import Arrived, Intake
 from assistant.inbox.place import ACCEPT_SECONDS, Place
-from assistant.inbox.tables import Row, Tables
 
 BATCH = 200
 """Messages in one transaction at most, so that the first does not wait long for the last."""
@@ -25,33 +25,37 @@ ordered by the stamp."""
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A row and whoever waits for it."""
+    """An event and whoever waits for it."""
 
-    row: Row
+    event: Arrived
     done: asyncio.Future[None] = field(repr=False)
 
 
 class Acceptor:
-    """Records rows in the order they are given, at most one of a lane in a transaction; repeats do nothing."""
+    """Records events in the order they are given, at most one of a lane in a transaction; repeats do nothing.
 
-    def __init__(self, place: Place, engine: Engine) -> None:
+    `silence` ends what is being written in a lane here: an event told that somebody else answers there.
+    """
+
+    def __init__(self, place: Place, engine: Engine, intake: Intake, *, silence: Callable[[str], object]) -> None:
         self._place = place
         self._engine = engine
-        self._tables = Tables(place.schema)
+        self._intake = intake
+        self._silence = silence
         self._waiting: list[Waiting] = []
         self._more = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox-accept")
         self._task = asyncio.create_task(self._run(), name="inbox-accept")
         self._over = 0.0
 
-    async def accept(self, rows: Sequence[Row]) -> None:
-        """Return once all rows are on disk.
+    async def accept(self, events: Sequence[Arrived]) -> None:
+        """Return once all events are on disk.
 
         Raises:
             TransientError: one could not be recorded in time; others may be.
         """
         loop = asyncio.get_running_loop()
-        waiting = [Waiting(row, loop.create_future()) for row in rows]
+        waiting = [Waiting(event, loop.create_future()) for event in events]
         self._waiting += waiting
         self._more.set()
         done = [each.done for each in waiting]
@@ -85,19 +89,20 @@ class Acceptor:
             while batch := self._take():
                 try:
                     await asyncio.sleep(max(0.0, self._over + APART_SECONDS - time.monotonic()))
-                    failures = await loop.run_in_executor(self._thread, self._store, [each.row for each in batch])
+                    failures = await loop.run_in_executor(self._thread, self._store, [each.event for each in batch])
                 except asyncio.CancelledError:
                     _refuse(batch)  # recorded or not: what comes again is known
                     raise
                 self._over = time.monotonic()
                 for each, failure in zip(batch, failures, strict=True):
                     _settle(each.done, failure)
-                self._give_up({each.row.lane for each, failure in zip(batch, failures, strict=True) if failure})
+                self._give_up([each for each, failure in zip(batch, failures, strict=True) if failure])
 
-    def _give_up(self, lanes: set[str]) -> None:
+    def _give_up(self, failed: Sequence[Waiting]) -> None:
         """Refuse what waits behind a message that was not recorded: it would overtake it, which comes again later."""
-        for each in self._waiting:
-            if each.row.lane in lanes:
+        lanes = {lane for each in failed for lane in each.event.lanes}
+        for each in self._waiting if lanes else ():
+            if not lanes.isdisjoint(each.event.lanes):
                 _settle(each.done, TransientError("a message before this one was not recorded: send it again"))
 
     def _take(self) -> list[Waiting]:
@@ -105,39 +110,45 @@ class Acceptor:
         batch: list[Waiting] = []
         rest: list[Waiting] = []
         lanes: set[str] = set()
-        self._give_up({each.row.lane for each in self._waiting if each.done.cancelled()})
+        self._give_up([each for each in self._waiting if each.done.cancelled()])
         for each in self._waiting:
             if each.done.done():
                 continue
-            later = each.row.lane in lanes or len(batch) == BATCH
+            later = len(batch) == BATCH or not lanes.isdisjoint(each.event.lanes)
             (rest if later else batch).append(each)
-            lanes.add(each.row.lane)
+            lanes |= each.event.lanes
         self._waiting = rest
         return batch
 
-    def _store(self, rows: list[Row]) -> list[BaseException | None]:
+    def _store(self, events: list[Arrived]) -> list[BaseException | None]:
         """Together; where that fails, alone, so that one message does not fail the others."""
         begun = time.monotonic()
         try:
-            self._commit(rows)
-            return [None] * len(rows)
+            self._commit(events)
+            return [None] * len(events)
         except Exception as error:  # noqa: BLE001 - each waiter is told
-            if isinstance(error, TransientError) or len(rows) == 1:
-                return [error] * len(rows)
+            if isinstance(error, TransientError) or len(events) == 1:
+                return [error] * len(events)
         results: list[BaseException | None] = []
-        for row in rows:
+        for event in events:
             try:
                 if time.monotonic() > begun + ACCEPT_SECONDS:
                     raise TransientError("the inbox had no time to record a message: send it again")
-                self._commit([row])
+                self._commit([event])
                 results.append(None)
             except Exception as error:  # noqa: BLE001 - each waiter is told
                 results.append(error)
         return results
 
-    def _commit(self, rows: list[Row]) -> None:
-        with self._place.reached(), self._engine.begin() as connection:
-            self._tables.enqueue(connection, rows)
+    def _commit(self, events: Sequence[Arrived]) -> None:
+        """In one transaction, or in as many as there are events of one lane; what they silence falls silent after each."""
+        while events:
+            with self._place.reached(), self._engine.begin() as connection:
+                taken = self._intake.take(connection, events)
+            for lane in taken.silenced:
+                self._silence(lane)
+            if events := taken.left:
+                time.sleep(APART_SECONDS)
 
 
 def _refuse(waiting: Sequence[Waiting]) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from assistant.connector import Asking, Connector
-from assistant.errors import PermanentError, RateLimited, TransientError
+from assistant.backoff import backoff
+from assistant.connector import Asking, Connector, Windowed
+from assistant.errors import PermanentError, RateLimited, Rejected, TransientError
 from assistant.inbox.limits import Limits
 from assistant.inbox.meters import InboxMeters
-from assistant.types import Outgoing
+from assistant.inbox.names import ASKED
+from assistant.inbox.standing import Outlook, Standing
+from assistant.types import Outgoing, Receipt
 
 logger = logging.getLogger("assistant.inbox")
 
@@ -33,10 +35,9 @@ SEND_SECONDS = 300.0
 """What one send may take, a large file among them; after that nobody knows whether it arrived."""
 
 
-def backoff(attempt: int, *, first: float = 1.0) -> float:
-    """Seconds before attempt `attempt` + 1: doubling, with jitter so that many do not come back together."""
-    longest = LONGEST_SECONDS if attempt < PATIENT_ATTEMPTS else PATIENT_SECONDS
-    return min(longest, first * 2.0 ** min(attempt - 1, 16)) * random.uniform(0.75, 1.25)  # noqa: S311
+def pause(attempt: int) -> float:
+    """Seconds before attempt `attempt` + 1."""
+    return backoff(attempt, longest=LONGEST_SECONDS if attempt < PATIENT_ATTEMPTS else PATIENT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +45,22 @@ class Attempt:
     """What became of one attempt to send a part; recorded before anything follows from it.
 
     Attributes:
-        state: "sent"; "again" after `wait` seconds; "refused" and "spent" end in a dead letter, "parked" waits for a person.
+        state: "sent"; "again" after `wait` seconds; "refused" and "spent" end in a dead letter, "parked" waits for a person;
+            "held": it is not sent, since somebody else answers there.
         receipt: what the platform said of a part that was sent.
         doubt: nobody knows whether it arrived: the next attempt asks, or is marked as one that may double.
         resent: an attempt before this one may have arrived.
+        asked: a person asked for another attempt after this one, which would be the last.
     """
 
-    state: Literal["sent", "again", "refused", "spent", "parked"]
+    state: Literal["sent", "again", "refused", "spent", "parked", "held"]
     ids: tuple[str, ...] = ()
     receipt: str = "sent"
     wait: float = 0.0
     doubt: bool = False
     resent: bool = False
     transient: bool = False
+    asked: bool = False
     error: str | None = None
 
     def but(self, **changes: Any) -> Attempt:
@@ -86,6 +90,7 @@ class Attempt:
             doubt=record.get("doubt", False),
             resent=record.get("resent", False),
             transient=record.get("transient", False),
+            asked=record.get(ASKED, False),
             error=record.get("error"),
         )
 
@@ -98,17 +103,37 @@ class Courier:
     limits: Limits
     meters: InboxMeters
     slots: asyncio.Semaphore
+    standing: Standing
     seconds: float = SEND_SECONDS
 
-    async def send(self, part: Outgoing, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
-        """One attempt; raises nothing but cancellation.
+    async def send(
+        self,
+        part: Outgoing,
+        *,
+        turn: str,
+        attempt: int,
+        doubt: bool,
+        policy: Policy,
+        aliased: bool = True,
+        windowed: bool = True,
+    ) -> Attempt:
+        """One attempt; raises nothing but cancellation and what the database raises.
 
-        `doubt`: whether an attempt before this one may have arrived.
+        `doubt`: whether an attempt before this one may have arrived; the others as in `Standing.outlook`.
         """
+        if doubt and not self._drops and (ids := await self.standing.arrived(part)) is not None:
+            self._count("found")
+            return Attempt("sent", ids=ids)
         async with self.slots:
-            return await self._send(part, attempt=attempt, doubt=doubt, policy=policy)
+            outlook = await self.standing.outlook(part, aliased=aliased, windowed=windowed)
+            if outlook.holder is not None:
+                return Attempt("held", doubt=doubt, error=f"not sent: a {outlook.holder} answers in this conversation")
+            made = await self._send(part, outlook, attempt=attempt, doubt=doubt, policy=policy)
+        if made.state == "sent":
+            await self.standing.sent(part, made.ids, turn=turn)
+        return made
 
-    async def _send(self, part: Outgoing, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
+    async def _send(self, part: Outgoing, outlook: Outlook, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
         resent = False
         if doubt and not self._drops:
             found = await self._find(part, attempt=attempt, policy=policy)
@@ -118,11 +143,11 @@ class Courier:
         begun = time.perf_counter()
         try:
             async with asyncio.timeout(self.seconds):
-                receipt = await self.connector.send(part)
+                receipt = await self._sent(dataclasses.replace(part, address=outlook.address), outlook.closed)
         except RateLimited as error:
             return self._limited(part, error, attempt=attempt, resent=resent)
         except TransientError as error:
-            return Attempt("again", wait=backoff(attempt), transient=True, resent=resent, error=str(error))
+            return Attempt("again", wait=pause(attempt), transient=True, resent=resent, error=str(error))
         except PermanentError as error:
             return Attempt("refused", resent=resent, error=str(error))
         except Exception as error:
@@ -138,9 +163,18 @@ class Courier:
             return Attempt("refused", resent=resent, error="the platform says that it failed")
         return Attempt("sent", ids=receipt.ids, receipt=receipt.state, resent=resent)
 
+    async def _sent(self, part: Outgoing, closed: str | None) -> Receipt:
+        if closed is None or not isinstance(self.connector, Windowed):
+            return await self.connector.send(part)
+        try:
+            return await self.connector.send_beyond(part)
+        except Rejected as error:
+            raise Rejected(f"{error} ({closed}; once the person writes again, retry this)") from error
+
     @property
     def _asks(self) -> bool:
-        return isinstance(self.connector, Asking)
+        """Whether it can be found out what became of a send."""
+        return isinstance(self.connector, Asking) or self.connector.capabilities.reports
 
     @property
     def _drops(self) -> bool:
@@ -156,7 +190,7 @@ class Courier:
             except PermanentError as error:
                 logger.warning("%s cannot tell whether a message arrived: %s", self.connector.name, error)
             except Exception as error:  # noqa: BLE001 - a question does no harm: ask again
-                return Attempt("again", wait=backoff(attempt), doubt=True, transient=True, error=_said(error))
+                return Attempt("again", wait=pause(attempt), doubt=True, transient=True, error=_said(error))
         if arrived is None and policy == "park":
             self._count("parked")
             return Attempt("parked", error="nobody knows whether this message arrived")
@@ -167,10 +201,10 @@ class Courier:
         if policy == "park" and not self._asks and not self._drops:
             self._count("parked")
             return Attempt("parked", resent=resent, error=why)
-        return Attempt("again", wait=backoff(attempt), doubt=True, resent=resent, error=why)
+        return Attempt("again", wait=pause(attempt), doubt=True, resent=resent, error=why)
 
     def _limited(self, part: Outgoing, error: RateLimited, *, attempt: int, resent: bool) -> Attempt:
-        wait = backoff(attempt) if error.retry_after is None else error.retry_after
+        wait = pause(attempt) if error.retry_after is None else error.retry_after
         self.limits.hold(part.address, wait)
         return Attempt("again", wait=wait, transient=True, resent=resent, error=str(error))
 
@@ -189,4 +223,4 @@ def missing(connector: str) -> str:
 
 def unconfigured(connector: str, *, attempt: int, doubt: bool) -> Attempt:
     """A part waits for a platform that is not configured in this process: another one may have it, or the next start."""
-    return Attempt("again", wait=backoff(attempt), doubt=doubt, transient=True, error=missing(connector))
+    return Attempt("again", wait=pause(attempt), doubt=doubt, transient=True, error=missing(connector))

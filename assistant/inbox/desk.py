@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, inspect, update
 
 from assistant.background import Once
+from assistant.connector import Holder
+from assistant.errors import PermanentError
 from assistant.inbox import reading
 from assistant.inbox.entries import Entry, Shown, State, UnknownTurn
+from assistant.inbox.holders import Held
+from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.place import Place
+from assistant.inbox.reports import Report
+from assistant.inbox.resending import Resending
 from assistant.inbox.tables import DROPPED, GAVE_UP, Tables
+from assistant.inbox.windows import Count
 
 
 class Desk:
-    """Lists, shows, retries and drops turns; changes nothing on its own and starts no worker.
+    """Lists, shows, retries and drops turns, and tells who holds a conversation; starts no worker.
 
     `url` is that of the state database. An inbox that does not exist yet is empty, and stays not existing.
 
@@ -29,59 +37,125 @@ class Desk:
     def __init__(self, url: str, *, place: Place | None = None) -> None:
         self._place = place or Place.of(url)
         self._tables = Tables(self._place.schema)
+        self._ledgers = Ledgers(self._place.schema)
+        self._resending = Resending(self._tables)
         self._engine = Once(self._place.looking)
+        self._ledgered = False
 
     def list(self, *, state: State | None = None, limit: int = 100) -> builtins.list[Entry]:
-        """The newest turns first, of one state or all; dropped ones are not shown."""
+        """The newest turns first, of one state or all; dropped ones are not listed."""
         with self._connected() as connection:
             if connection is None:
                 return []
-            rows = connection.execute(reading.newest(self._tables, state).limit(limit)).all()
-            running = [row.workflow_uuid for row in rows if row.status == "PENDING"]
-            steps = reading.steps(self._tables, connection, running)
-            return [reading.entry(row, steps.get(row.workflow_uuid, [])) for row in rows]
+            rows = connection.execute(reading.newest(self._tables, state, self._failing(connection)).limit(limit)).all()
+            steps = reading.steps(
+                self._tables, connection, [row.workflow_uuid for row in rows if reading.needs_steps(row)]
+            )
+            failures = self._failures(connection, [row.workflow_uuid for row in rows if row.status == "SUCCESS"])
+            found = ((row, row.workflow_uuid) for row in rows)
+            return [reading.entry(row, steps.get(id, []), failures.get(id)) for row, id in found]
 
     def show(self, id: str) -> Shown:
-        """Everything about one turn. Raises UnknownTurn."""
+        """Everything about one turn, also about one that was dropped. Raises UnknownTurn."""
         with self._found(id) as (connection, row):
             steps = reading.steps(self._tables, connection, [id]).get(id, [])
-            return reading.shown(row, steps)
+            acts = self._ledgers.acts.of(connection, id) if self._has_ledgers(connection) else ()
+            return reading.shown(row, steps, acts=acts, reports=self._reports(connection, id))
 
     def retry(self, id: str) -> str:
         """Let a dead or parked turn go on in its lane, at the part that is missing; an answer that is recorded is kept.
 
+        Of one whose parts were reported as failed, those parts are sent again.
+
         Returns its id. Raises UnknownTurn: there is none, or it is neither dead nor parked.
         """
         with self._found(id) as (connection, row):
-            if row.status not in GAVE_UP:
+            steps = reading.steps(self._tables, connection, [id]).get(id, [])
+            failed = {each.key: each.error or "" for each in self._reports(connection, id) if each.failing}
+            now, again = self._place.clock.now(), False
+            if row.status in GAVE_UP:
+                step = reading.resume_at(steps)
+                again = self._tables.rewind(connection, id, step=step, now=int(now * 1000))
+            elif failed and row.status == "SUCCESS":
+                again = self._resending.again(connection, row, steps, failed, now=int(now * 1000))
+                self._ledgers.reports.retried(connection, turn=id, keys=failed)
+            else:
                 raise UnknownTurn(f"turn {id!r} is {reading.state(row)}: only a dead or parked one can be retried")
-            step = reading.resume_at(reading.steps(self._tables, connection, [id]).get(id, []))
-            if not self._tables.rewind(connection, id, step=step, now=int(self._place.clock.now() * 1000)):
+            if not again:
                 raise UnknownTurn(f"turn {id!r} changed meanwhile: look at it again")
+            self._make_ledgers(connection)
+            self._ledgers.acts.retried(connection, id, at=now)
         return id
 
     def drop(self, id: str) -> None:
-        """Never answer a turn; a redelivery of its message is not answered either.
+        """Never answer a turn; a redelivery of its message is not answered either. `show` tells of it from then on.
 
-        Raises UnknownTurn: there is none, or it is running or answered.
+        Raises UnknownTurn: there is none, or it is running, answered or dropped already.
         """
         with self._found(id) as (connection, row):
             turn = self._tables.turns.c
-            dropped = update(self._tables.turns).where(
-                turn.workflow_uuid == id, turn.status.in_(("ENQUEUED", *GAVE_UP))
-            )
-            done = dropped.values(status=DROPPED, owner_xid=None, completed_at=int(self._place.clock.now() * 1000))
+            failure = self._failures(connection, [id]).get(id)
+            allowed = ("ENQUEUED", *GAVE_UP, *(("SUCCESS",) if failure else ()))
+            dropped = update(self._tables.turns).where(turn.workflow_uuid == id, turn.status.in_(allowed))
+            now = int(self._place.clock.now() * 1000)
+            done = dropped.values(status=DROPPED, owner_xid=None, completed_at=now, updated_at=now)
             if not connection.execute(done).rowcount:
                 raise UnknownTurn(
                     f"turn {id!r} is {reading.state(row)}: only a queued, dead or parked one can be dropped"
                 )
 
     def counts(self) -> Mapping[str, int]:
-        """How many turns are in each state."""
+        """How many turns are in each state that is listed."""
         with self._connected() as connection:
             if connection is None:
                 return dict.fromkeys(reading.ALL_STATES, 0)
-            return reading.counts(self._tables, connection, answered=True)
+            return reading.counts(self._tables, connection, answered=True, failing=self._failing(connection))
+
+    def holders(self) -> builtins.list[Held]:
+        """Every conversation that somebody else than the bot answers in now, the longest held first."""
+        with self._connected() as connection:
+            if connection is None or not self._has_ledgers(connection):
+                return []
+            return self._ledgers.holders.list(connection, datetime.now(UTC))
+
+    def hold(self, conversation: str, *, holder: Holder = "person", until: datetime | None = None) -> None:
+        """Let nobody but `holder` answer in a conversation from now on; `until` None: until it is released.
+
+        `conversation` is its key, as `list` tells it, or that of another identity of its person. An answer that is being
+        written is not sent; what was sent of it stays.
+
+        Raises:
+            PermanentError: there is no inbox yet.
+        """
+        with self._connected() as connection:
+            if connection is None:
+                raise PermanentError(f"there is no inbox at {self._place.shown!r} yet: start the server once")
+            self._make_ledgers(connection)
+            where = self._ledgers.aliases.home(connection, conversation)
+            self._ledgers.holders.held(connection, where, holder, since=datetime.now(UTC), until=until)
+
+    def release(self, conversation: str) -> bool:
+        """Let the bot answer in a conversation again; whether somebody else held it."""
+        with self._connected() as connection:
+            if connection is None or not self._has_ledgers(connection):
+                return False
+            where = self._ledgers.aliases.home(connection, conversation)
+            return self._ledgers.holders.release(connection, where)
+
+    def returned(self, conversation: str) -> datetime | None:
+        """When the bot last got a conversation back from somebody else; None: it always had it, or has not got it."""
+        with self._connected() as connection:
+            if connection is None or not self._has_ledgers(connection):
+                return None
+            where = self._ledgers.aliases.home(connection, conversation)
+            return self._ledgers.holders.returned(connection, str(where), datetime.now(UTC))
+
+    def windows(self) -> Mapping[str, Count]:
+        """By connector, how many conversations may be written to now and how many not: see `Windowed`."""
+        with self._connected() as connection:
+            if connection is None or not self._has_ledgers(connection):
+                return {}
+            return self._ledgers.windows.all_open(connection, datetime.now(UTC))
 
     async def alist(self, *, state: State | None = None, limit: int = 100) -> builtins.list[Entry]:
         """As `list`."""
@@ -102,6 +176,26 @@ class Desk:
     async def acounts(self) -> Mapping[str, int]:
         """As `counts`."""
         return await asyncio.to_thread(self.counts)
+
+    async def aholders(self) -> builtins.list[Held]:
+        """As `holders`."""
+        return await asyncio.to_thread(self.holders)
+
+    async def ahold(self, conversation: str, *, holder: Holder = "person", until: datetime | None = None) -> None:
+        """As `hold`."""
+        await asyncio.to_thread(self.hold, conversation, holder=holder, until=until)
+
+    async def arelease(self, conversation: str) -> bool:
+        """As `release`."""
+        return await asyncio.to_thread(self.release, conversation)
+
+    async def areturned(self, conversation: str) -> datetime | None:
+        """As `returned`."""
+        return await asyncio.to_thread(self.returned, conversation)
+
+    async def awindows(self) -> Mapping[str, Count]:
+        """As `windows`."""
+        return await asyncio.to_thread(self.windows)
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
@@ -129,7 +223,27 @@ class Desk:
             row = None
             if connection is not None:
                 turn = self._tables.turns.c
-                row = connection.execute(reading.newest(self._tables, None).where(turn.workflow_uuid == id)).first()
+                row = connection.execute(reading.turns(self._tables).where(turn.workflow_uuid == id)).first()
             if connection is None or row is None:
                 raise UnknownTurn(f"there is no turn {id!r} in the inbox: `assistant inbox list` shows those there are")
             yield connection, row
+
+    def _has_ledgers(self, connection: Connection) -> bool:
+        """Whether their tables are there: what an earlier version left has none."""
+        self._ledgered = self._ledgered or self._ledgers.exist(connection)
+        return self._ledgered
+
+    def _make_ledgers(self, connection: Connection) -> None:
+        if not self._has_ledgers(connection):
+            self._ledgers.create(connection)
+
+    def _failing(self, connection: Connection) -> reading.Failing | None:
+        return self._ledgers.reports.failing if self._has_ledgers(connection) else None
+
+    def _failures(self, connection: Connection, turns: Sequence[str]) -> Mapping[str, str]:
+        return self._ledgers.reports.failures(connection, turns) if self._has_ledgers(connection) else {}
+
+    def _reports(self, connection: Connection, turn: str) -> Sequence[Report]:
+        if not self._has_ledgers(connection):
+            return ()
+        return self._ledgers.reports.of_turns(connection, [turn]).get(turn, ())

@@ -11,7 +11,11 @@ from assistant.errors import PermanentError
 from assistant.types import Incoming
 
 State = Literal["queued", "running", "answered", "parked", "dead"]
-"""`parked`: a send whose outcome nobody knows waits for a person; `dead`: gave up, a dead letter."""
+"""`parked`: a send whose outcome nobody knows waits for a person; `dead`: gave up, a dead letter, also where the platform
+took a part and reported later that it failed. These are listed."""
+
+Fate = Literal[State, "dropped"]
+"""A turn that a person dropped is shown by its id, as long as its message is remembered, and never listed."""
 
 
 class UnknownTurn(PermanentError, KeyError):
@@ -23,13 +27,17 @@ class UnknownTurn(PermanentError, KeyError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the inbox; `attempts` counts how often an answer was asked for or a message was sent."""
+    """One line of the inbox.
+
+    `text` is what a person would read: a button's label, the name of a file. `attempts` tells how often the turn was tried:
+    0 while it waits, 1 where all went well at once, and one more for each answer and each send that failed before.
+    """
 
     id: str
     connector: str
     conversation: str
     text: str
-    state: State
+    state: Fate
     attempts: int
     received_at: datetime
     error: str | None = None
@@ -43,8 +51,9 @@ class Entry:
 class Part:
     """One message of an answer: its text, and what the platform said of it.
 
-    `state` is "waiting" while it was not sent, "unknown" where nobody knows, else as in `Receipt`; `resent` tells that a
-    send before had an unknown outcome, so that the part may have arrived twice.
+    `state` is "waiting" while it was not sent, "held" where somebody else answered instead, "unknown" where nobody knows,
+    else as in `Receipt`: the furthest that the platform reported, of several messages the least. `resent` tells that a send
+    before had an unknown outcome, so that the part may have arrived twice.
     """
 
     key: str
@@ -58,7 +67,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened to a turn: a step's name, when it began and how long it took."""
+    """Something that happened to a turn, in words: "answered", "sent part 1", "failed: …"; when, and how long it took."""
 
     what: str
     at: datetime

@@ -7,27 +7,31 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, func, select, text
 
-from assistant.connector import Connector
+from assistant.connector import Connector, Holder
 from assistant.errors import ConfigurationError, TransientError
 from assistant.inbox import liveness, reading, sqlite
 from assistant.inbox.acceptor import Acceptor
 from assistant.inbox.burst import Burst
 from assistant.inbox.delivery import Courier
 from assistant.inbox.desk import Desk
+from assistant.inbox.intake import Arrived, Intake
 from assistant.inbox.journal import Journal
 from assistant.inbox.launch import Launched
+from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.limits import Limits
 from assistant.inbox.meters import InboxMeters
-from assistant.inbox.names import lane_of, lane_of_address
+from assistant.inbox.names import lane_of_address
 from assistant.inbox.place import Place
-from assistant.inbox.records import incoming_to_json
 from assistant.inbox.running import Running
-from assistant.inbox.tables import ACTIVE, Row, Tables
-from assistant.inbox.turns import Respond, turn_id
+from assistant.inbox.standing import Standing
+from assistant.inbox.tables import ACTIVE, Tables
+from assistant.inbox.takeover import Takeover
+from assistant.inbox.turns import Respond
 from assistant.inbox.upkeep import Upkeep
 from assistant.inbox.workflow import TurnWorkflow
 from assistant.inbox.writing import Writer
@@ -64,6 +68,9 @@ class Inbox:
         self._meters = InboxMeters(registry)
         self._running = Running()
         self._tables = Tables(self._place.schema)
+        self._ledgers = Ledgers(self._place.schema)
+        self._takeover = Takeover(self._tables, self._ledgers, connectors, hours=settings.takeover_hours)
+        self._standing: Standing | None = None
         self._open = AsyncExitStack()
         self._acceptor: Acceptor | None = None
         self._side: Engine | None = None
@@ -100,6 +107,7 @@ class Inbox:
     async def accept(self, events: Sequence[Incoming]) -> None:
         """Record events; on return they are on disk. What is there already is left as it is.
 
+        A report of what became of a message, and an echo of one of ours, is noted and is no turn.
         Events of one conversation are taken in the order of their `order`, where all have one, else as given.
 
         Raises:
@@ -111,7 +119,7 @@ class Inbox:
             return
         begun = time.perf_counter()
         try:
-            await self._acceptor.accept([self._row(event) for event in _sorted(events)])
+            await self._acceptor.accept([self._arrived(event) for event in _sorted(events)])
         except TransientError:
             self._meters.refused.inc(len(events))
             raise
@@ -128,6 +136,37 @@ class Inbox:
             return False
         return await asyncio.to_thread(self._ask_to_stop, self._side, lane)
 
+    async def hold(self, address: Address, holder: Holder) -> None:
+        """Let somebody else answer in a conversation from now on: what is being written there is not sent, and nothing is
+        answered until it is released, or for `inbox.takeover_hours`. "bot" releases it.
+
+        Raises:
+            TransientError: the inbox is closed, or its database does not answer.
+        """
+        standing = self._opened()
+        with self._place.reached():
+            await standing.hold(address, holder, since=datetime.now(UTC))
+
+    async def release(self, address: Address) -> bool:
+        """Let the bot answer again; whether somebody else did.
+
+        Raises:
+            TransientError: the inbox is closed, or its database does not answer.
+        """
+        standing = self._opened()
+        with self._place.reached():
+            return await standing.release(address)
+
+    async def reach(self, address: Address) -> Address:
+        """Where a conversation is reached now: its person may have been given another id since it began.
+
+        Raises:
+            TransientError: the inbox is closed, or its database does not answer.
+        """
+        standing = self._opened()
+        with self._place.reached():
+            return await standing.reach(address)
+
     async def aclose(self) -> None:
         """Accept nothing more, let running answers finish within the grace time, and hand back those that do not.
 
@@ -139,12 +178,22 @@ class Inbox:
     def _define(self, work: Engine) -> None:
         from dbos import DBOS
 
+        with work.begin() as connection:
+            self._ledgers.create(connection)
         meters, settings, running = self._meters, self._settings, self._running
+        standing = Standing(work, self._ledgers, self._takeover, self._connectors, silence=running.stop)
         couriers = {
-            name: Courier(connector, Limits(connector), meters, asyncio.Semaphore(settings.concurrency))
+            name: Courier(connector, Limits(connector), meters, asyncio.Semaphore(settings.concurrency), standing)
             for name, connector in self._connectors.items()
         }
-        writer = Writer(self._respond, connectors=self._connectors, settings=settings, running=running, meters=meters)
+        writer = Writer(
+            self._respond,
+            connectors=self._connectors,
+            settings=settings,
+            running=running,
+            meters=meters,
+            standing=standing,
+        )
         TurnWorkflow(
             DBOS,
             writer=writer,
@@ -152,8 +201,10 @@ class Inbox:
             running=running,
             burst=Burst(self._place, work),
             journal=Journal(meters, settings),
+            standing=standing,
             settings=settings,
         )
+        self._standing = standing
 
     async def _attend(self, opening: AsyncExitStack, launched: Launched, acks: Engine, work: Engine) -> None:
         """Start what stands beside the worker: recording and upkeep."""
@@ -167,12 +218,15 @@ class Inbox:
             running=self._running,
             meters=self._meters,
             retention_days=self._settings.retention_days,
-            counts=lambda connection: reading.counts(self._tables, connection),
+            counts=lambda connection: reading.counts(self._tables, connection, failing=self._ledgers.reports.failing),
+            ledgers=self._ledgers,
         )
         rounds = asyncio.create_task(upkeep.run(), name="inbox-upkeep")
         opening.push_async_callback(_ended, rounds)
         opening.push_async_callback(self._drain, launched, acks)
-        self._acceptor = Acceptor(self._place, acks)
+        loop, stop = asyncio.get_running_loop(), self._running.stop
+        intake = Intake(self._tables, self._ledgers, self._takeover, self._connectors)
+        self._acceptor = Acceptor(self._place, acks, intake, silence=lambda lane: loop.call_soon_threadsafe(stop, lane))
         opening.push_async_callback(self._close_acceptor)
 
     async def _watched(self, opening: AsyncExitStack, launched: Launched) -> liveness.Liveness:
@@ -200,7 +254,7 @@ class Inbox:
 
     async def _close_acceptor(self) -> None:
         if self._acceptor is not None:
-            closing, self._acceptor = self._acceptor, None
+            closing, self._acceptor, self._standing = self._acceptor, None, None
             await closing.aclose()
 
     async def _drain(self, launched: Launched, acks: Engine) -> None:
@@ -223,13 +277,17 @@ class Inbox:
         with self._place.reached(), engine.begin() as connection:
             return liveness.ask_to_stop(connection, self._tables, lane)
 
-    def _row(self, event: Incoming) -> Row:
-        record: dict[str, object] = {"message": incoming_to_json(event), "received": round(time.time(), 3)}
-        if self._settings.burst_seconds and event.kind == "text":
-            record["burst"] = self._settings.burst_seconds
+    def _arrived(self, event: Incoming) -> Arrived:
         if event.address.connector not in self._connectors:
             raise ConfigurationError(f"an event came from {event.address.connector!r}, which is not a connector here")
-        return Row(turn_id(event), lane_of(event), record)
+        gathers = self._settings.burst_seconds and event.kind == "text"
+        burst = {"burst": self._settings.burst_seconds} if gathers else {}
+        return Arrived.of(event, received=round(time.time(), 3), **burst)
+
+    def _opened(self) -> Standing:
+        if self._standing is None:
+            raise TransientError("the inbox is closed: try again")
+        return self._standing
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

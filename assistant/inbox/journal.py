@@ -42,7 +42,7 @@ class Journal:
             "turn": run.turn.id,
             "connector": connector,
             "state": state,
-            "attempts": run.attempts,
+            "attempts": _attempts(run, state),
             "messages": len(run.turn.messages),
             "parts": run.parts,
             "sent": len(run.sent),
@@ -60,3 +60,9 @@ class Journal:
         """The database went away under a turn, which will go on later."""
         cause = getattr(error, "orig", None) or error
         logger.warning("turn %s waits for the database (%s)", run.turn.id, type(cause).__name__)
+
+
+def _attempts(run: Run, state: State) -> int:
+    """As `Entry.attempts`: failed answers and sends, and the try that went through."""
+    failures = run.attempts - len(run.sent) - bool(run.parts or state == "answered")
+    return max(1, failures + (state == "answered"))

@@ -21,12 +21,22 @@ LONGEST = 1000
 STOP_LANE = "#stop"
 """Ends the lane of `/stop`, so that it does not wait for the answer it is to stop; a chat cannot be called so."""
 
+ECHO_LANE = "#echo"
+"""Ends the lane of echoes: whether one is of a person's message may be known only after what is sent now was sent."""
+
+ASKED = "asked"
+"""Key in the record of a step that ended a turn: a person asked for more. Without it a turn that is run again, because its
+process died between that record and its outcome, ends there again."""
+
 
 def lane_of(message: Incoming) -> str:
     """The lane a message waits in: its conversation's."""
+    lane = lane_of_address(message.address)
+    if message.kind == "echo":
+        return lane + ECHO_LANE
     word = (message.text.split() or [""])[0]
     stops = message.kind == "command" and word.split("@")[0] == "/stop"
-    return lane_of_address(message.address) + (STOP_LANE if stops else "")
+    return lane + STOP_LANE if stops else lane
 
 
 def lane_of_address(address: Address) -> str:

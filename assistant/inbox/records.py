@@ -27,6 +27,7 @@ def incoming_to_json(message: Incoming) -> Json:
             "reply_to": message.reply_to,
             "attachments": [_attachment_to_json(attachment) for attachment in message.attachments],
             "raw": dict(message.raw),
+            "aliases": list(message.aliases),
         }
     )
 
@@ -44,6 +45,7 @@ def incoming_from_json(record: Mapping[str, Any]) -> Incoming:
         reply_to=record.get("reply_to"),
         attachments=tuple(_attachment_from_json(each) for each in record.get("attachments", ())),
         raw=record.get("raw", {}),
+        aliases=tuple(record.get("aliases", ())),
     )
 
 

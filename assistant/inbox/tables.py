@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from assistant.inbox.names import APPLICATION, QUEUE, VERSION, WORKFLOW
+from assistant.inbox.names import APPLICATION, ASKED, QUEUE, VERSION, WORKFLOW
 
 ACTIVE = ("ENQUEUED", "PENDING")
 GAVE_UP = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
@@ -103,7 +103,7 @@ class Tables:
         return connection.execute(again if died else again.values(recovery_attempts=0)).rowcount
 
     def rewind(self, connection: Connection, id: str, *, step: int, now: int) -> bool:
-        """Let a turn that gave up run again from a step on, in its lane; False: it is not one that gave up any more.
+        """Let a turn that gave up run again from a step on, in its lane, because a person asked for it; False: it is not one that gave up any more.
 
         What `DBOSClient.rewind_workflow` does to a workflow without events, streams and messages, in the caller's
         transaction: between a look and a change somebody else may have had it answered, and it would be sent again.
@@ -118,6 +118,10 @@ class Tables:
         connection.execute(delete(self.outcomes).where(self.outcomes.c.workflow_uuid == id))
         done = self.steps.c
         connection.execute(delete(self.steps).where(done.workflow_uuid == id, done.function_id >= step))
+        ended = (done.workflow_uuid == id) & (done.function_id == step - 1)
+        if isinstance(record := _json(connection.scalar(select(done.output).where(ended))), dict):
+            asked = json.dumps(record | {ASKED: True}, separators=(",", ":"))
+            connection.execute(update(self.steps).where(ended).values(output=asked))
         return True
 
     def answer_by(self, connection: Connection, turns: Sequence[str], output: str, now: int) -> None:
@@ -131,6 +135,13 @@ class Tables:
         connection.execute(done.values(status="SUCCESS", owner_xid=None, updated_at=now, completed_at=now))
         values = [{"workflow_uuid": id, "output": output, "retention_timestamp": now} for id in found]
         connection.execute(insert(self.outcomes), values)
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return None
 
 
 def stored_in(inputs: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from assistant.connector import Holder
 from assistant.inbox.names import sound
 from assistant.types import Address, Incoming, Kind, Outgoing
 
@@ -55,10 +56,12 @@ class Reply:
     Attributes:
         messages: in the order they are sent; empty: there is nothing to say, and the turn is answered.
         details: JSON values kept with the turn and shown by the desk: citations, usage. Never logged.
+        hands_to: who answers in the conversation once these messages are sent, where that is not the bot any more.
     """
 
     messages: tuple[Outgoing, ...] = ()
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    hands_to: Holder | None = None
 
 
 Respond = Callable[[Turn], Awaitable[Reply]]

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, delete, func, select
 
+from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.meters import InboxMeters
 from assistant.inbox.names import QUEUE, WORKFLOW
 from assistant.inbox.place import Place
@@ -44,6 +46,7 @@ class Upkeep:
         meters: InboxMeters,
         retention_days: float,
         counts: Callable[[Connection], dict[str, int]],
+        ledgers: Ledgers,
     ) -> None:
         self._engine = engine
         self._tables = Tables(place.schema)
@@ -52,6 +55,7 @@ class Upkeep:
         self._meters = meters
         self._retention = retention_days * 86400
         self._counts = counts
+        self._ledgers = ledgers
         self._missing: dict[str, float] = {}
         """Turns that are claimed here and not under way, and since when they are seen so."""
 
@@ -76,6 +80,7 @@ class Upkeep:
             if not await asyncio.to_thread(self.prune):
                 break
             await asyncio.sleep(0.05)
+        await asyncio.to_thread(self.prune_ledgers)
 
     def look(self, running: set[str], lost: set[str]) -> None:
         """Set the gauges, and hand back turns that the database says run here and do not: those `lost`, and those that
@@ -113,3 +118,8 @@ class Upkeep:
                 if ids:
                     connection.execute(delete(table).where(table.c.workflow_uuid.in_(ids)))
         return len(ids)
+
+    def prune_ledgers(self) -> None:
+        """Forget what the ledgers know of what is over since the retention time."""
+        with self._engine.begin() as connection:
+            self._ledgers.prune(connection, before=datetime.now(UTC) - timedelta(seconds=self._retention))

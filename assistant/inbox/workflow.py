@@ -7,7 +7,8 @@ Steps are a contract with what waits in the database (ADR 11): neither their nam
 
 `gather` where the stored message asks for a burst; `claim` before each send where the policy is `park`, so that only what
 was on the wire is parked, and before each attempt after the first; without `sleep` where a person asked for it. What a
-stopped answer has not sent yet is not sent: the turn ends there. The last send of a turn that ran here from its answer on
+stopped answer has not sent yet is not sent: the turn ends there; nor is what comes after somebody else took the conversation
+over, and the send that met with that records it. The last send of a turn that ran here from its answer on
 has no record of its own where it succeeds: the turn's outcome is one. Where it fails it has, as it would have had anyway.
 """
 
@@ -24,10 +25,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from assistant.errors import TransientError
 from assistant.inbox.burst import Burst
 from assistant.inbox.delivery import Attempt, Courier, Policy, unconfigured
+from assistant.inbox.intake import JUDGE, MOVED
 from assistant.inbox.journal import Journal
-from assistant.inbox.names import WORKFLOW, lane_of
+from assistant.inbox.names import ASKED, WORKFLOW, lane_of
 from assistant.inbox.records import incoming_from_json, outgoing_from_json, readable
 from assistant.inbox.running import Outcome, Running
+from assistant.inbox.standing import Standing
 from assistant.inbox.turns import Turn, turn_id
 from assistant.inbox.writing import PATIENCE_SECONDS, Writer
 from assistant.sections import InboxSettings
@@ -76,6 +79,11 @@ class Run:
     began: float = field(default_factory=time.time)
     writing: float = 0.0
 
+    @property
+    def aliased(self) -> bool:
+        """Whether its person is known by several identities."""
+        return bool(self.stored.get(MOVED)) or any(message.aliases for message in self.turn.messages)
+
     def outcome(self) -> Json:
         """What is kept with the turn."""
         return {"parts": self.sent, "attempts": self.attempts} | ({"stopped": True} if self.stopped else {})
@@ -111,6 +119,7 @@ class TurnWorkflow:
         running: Running,
         burst: Burst,
         journal: Journal,
+        standing: Standing,
         settings: InboxSettings,
     ) -> None:
         from dbos import error
@@ -122,6 +131,7 @@ class TurnWorkflow:
         self._running = running
         self._burst = burst
         self._journal = journal
+        self._standing = standing
         self._attempts = settings.attempts
         self._gather = self._step("gather")
         self._absorb = self._step("absorb")
@@ -186,12 +196,16 @@ class TurnWorkflow:
         run.parts, run.writing = len(answer["parts"]), answer.get("seconds", 0.0)
         for number, part in enumerate(answer["parts"]):
             outgoing = outgoing_from_json(part)
-            last = number == run.parts - 1
+            last = (
+                number == run.parts - 1 and "hands_to" not in answer
+            )  # else the turn's outcome is not the next record
             sent = await self._delivered(run, outgoing, policy=answer["policies"][number], last=last)
             if sent is None:
                 run.stopped = True
                 return
             run.sent.append(sent.to_json() | {"key": outgoing.key})
+        if "hands_to" in answer:
+            await self._standing.hand_over(run.turn.address, answer["hands_to"])
 
     async def _gathered(self, run: Run) -> None:
         async def find() -> Json:
@@ -212,6 +226,8 @@ class TurnWorkflow:
         tries = Tries()
 
         async def write() -> Json:
+            if JUDGE in run.stored:
+                return await self._judged(run)
             return await self._writer.write(
                 run.turn, attempt=tries.number, failures=tries.failures, waited=tries.waited
             )
@@ -226,10 +242,16 @@ class TurnWorkflow:
             if "wait" in answer:
                 tries.note(answer["wait"], counts=bool(answer.get("counts")))
                 await self._sleep(answer["wait"])
-            elif run.live:
-                raise Dead(answer.get("error", "no answer"), data=run.outcome())
+            elif answer.get(ASKED):
+                tries.forget()
             else:
-                tries.forget()  # it was given up, and a person asked for more
+                raise Dead(answer.get("error", "no answer"), data=run.outcome())
+
+    async def _judged(self, run: Run) -> Json:
+        """The record of an echo, which nobody is asked to answer."""
+        with self._running.sleeping():
+            holder = await self._standing.judge(run.turn.messages[-1], certain=not run.stored[JUDGE])
+        return {"parts": [], "policies": [], "details": {"held_by": holder} if holder else {"echo": "ours"}}
 
     async def _sleep(self, seconds: float) -> None:
         with self._running.sleeping():
@@ -242,7 +264,7 @@ class TurnWorkflow:
                 await courier.limits.wait(part.address)
 
     async def _delivered(self, run: Run, part: Outgoing, *, policy: Policy, last: bool) -> Attempt | None:
-        """The attempt that sent the part; None: its person stopped the answer before it was sent."""
+        """The attempt that sent the part; None: its person stopped the answer before it was sent, or another answers."""
         tries, doubt, resent, asked = Tries(), False, False, False
 
         async def place() -> Json:
@@ -269,14 +291,16 @@ class TurnWorkflow:
             resent = resent or attempt.resent
             if attempt.state == "sent":
                 return attempt.but(resent=resent)
+            if attempt.state == "held":
+                return None
             if attempt.state == "again":
                 tries.note(attempt.wait, counts=not attempt.transient)
                 await self._sleep(attempt.wait)
-            elif run.live:
+            elif attempt.asked:
+                tries.forget()
+            else:
                 ends = Parked if attempt.state == "parked" else Dead
                 raise ends(attempt.error or attempt.state, data=run.outcome())
-            else:
-                tries.forget()  # as in `_answered`
             asked = attempt.state == "parked"  # a person looked, and wants it to be sent
             doubt = attempt.doubt or asked
 
@@ -295,7 +319,15 @@ class TurnWorkflow:
             if not claimed:
                 await self._placed(part)
             if courier := self._couriers.get(part.address.connector):
-                made = await courier.send(part, attempt=tries.number, doubt=doubt, policy=policy)
+                made = await courier.send(
+                    part,
+                    turn=run.turn.id,
+                    attempt=tries.number,
+                    doubt=doubt,
+                    policy=policy,
+                    aliased=run.aliased,
+                    windowed=run.turn.kind != "comment",
+                )
             else:
                 made = unconfigured(part.address.connector, attempt=tries.number, doubt=doubt)
             within = self._within(made, tries)

@@ -11,12 +11,14 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from assistant.backoff import backoff
 from assistant.connector import Connector, Splitting
 from assistant.errors import ConfigurationError, EngineUnavailable, PermanentError, RateLimited, TransientError
-from assistant.inbox.delivery import Policy, backoff, missing
+from assistant.inbox.delivery import Policy, missing, pause
 from assistant.inbox.meters import InboxMeters
 from assistant.inbox.records import outgoing_to_json
 from assistant.inbox.running import Running, Stopped
+from assistant.inbox.standing import Standing
 from assistant.inbox.turns import Reply, Respond, Turn
 from assistant.sections import InboxSettings
 from assistant.types import Outgoing
@@ -32,6 +34,9 @@ SOON_SECONDS = 2.0
 
 START_SECONDS = 120.0
 
+START = "/start"
+"""What takes a conversation back from a person, where they were asked for."""
+
 Json = dict[str, Any]
 
 
@@ -46,31 +51,44 @@ class Writer:
         settings: InboxSettings,
         running: Running,
         meters: InboxMeters,
+        standing: Standing,
     ) -> None:
         self._respond = respond
         self._connectors = connectors
         self._settings = settings
         self._running = running
         self._meters = meters
+        self._standing = standing
         self._slots = asyncio.Semaphore(settings.concurrency)
 
     async def write(self, turn: Turn, *, attempt: int, failures: int, waited: float) -> Json:
-        """The record of an answer: `parts`, `policies`, `details`; or of a failure: `error`, and `wait` or not.
+        """The record of an answer: `parts`, `policies`, `details`, maybe `hands_to`; or of a failure: `error`, and `wait` or not.
 
         `failures`: attempts before that count; `waited`: seconds waited for those that do not.
         """
         begun = time.perf_counter()
-        if turn.address.connector in self._connectors:
+        if turn.address.connector not in self._connectors:  # the model is not asked for what cannot be sent
+            record = _again(TransientError(missing(turn.address.connector)), attempt=attempt, waited=waited)
+        elif silent := await self._silent(turn):
+            record = silent
+        else:
             async with self._slots:
                 begun = time.perf_counter()
                 record = await self._written(turn, attempt=attempt, failures=failures, waited=waited)
-        else:  # the model is not asked for what cannot be sent
-            record = _again(TransientError(missing(turn.address.connector)), attempt=attempt, waited=waited)
+            if record.get("stopped"):
+                record |= await self._silent(turn) or {}
         seconds = time.perf_counter() - begun
         self._meters.answered.observe(seconds)
         if "wait" in record:
             self._meters.retried.labels(turn.address.connector, "answer").inc()
         return record | {"seconds": round(seconds, 3)}
+
+    async def _silent(self, turn: Turn) -> Json | None:
+        """The record of an answer that is none: somebody else answers in the conversation; None: the bot does."""
+        holder = await self._standing.holder(turn.address)
+        if holder is None or (holder == "person" and _wants_the_bot(turn)):
+            return None
+        return {"parts": [], "policies": [], "details": {"held_by": holder}}
 
     async def _written(self, turn: Turn, *, attempt: int, failures: int, waited: float) -> Json:
         try:
@@ -98,6 +116,7 @@ class Writer:
             "parts": [outgoing_to_json(part) for part in keyed],
             "policies": [self._policy(part.address.connector) for part in keyed],
             "details": json.loads(json.dumps(dict(reply.details), default=str)),
+            **({"hands_to": reply.hands_to} if reply.hands_to else {}),
         }
 
     def _split(self, message: Outgoing) -> list[Outgoing]:
@@ -124,9 +143,16 @@ class Writer:
         return record | {"wait": round(backoff(failures + 1, first=0.5), 3)}
 
 
+def _wants_the_bot(turn: Turn) -> bool:
+    """Whether it is `/start` alone: who asked for a person may take the bot back, which the responder decides."""
+    words = turn.text.split()
+    start = bool(words) and words[0].split("@")[0] == START
+    return start and (turn.kind == "command" or (turn.kind == "text" and len(words) == 1))
+
+
 def _again(error: TransientError, *, attempt: int, waited: float) -> Json:
     given = error.retry_after if isinstance(error, RateLimited) else None
-    wait = backoff(attempt) if given is None else max(0.05, given)
+    wait = pause(attempt) if given is None else max(0.05, given)
     if isinstance(error, EngineUnavailable) and waited < START_SECONDS:
         wait = min(wait, SOON_SECONDS)
     record: Json = {"error": str(error) or type(error).__name__}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 
+from assistant.backoff import backoff
 from assistant.connector import Accept, Connector, Opening, Polling
 from assistant.errors import ConfigurationError, PermanentError, RateLimited, TransientError
 from assistant.server.quiet import origin
@@ -16,9 +16,6 @@ logger = logging.getLogger(__name__)
 
 LONGEST = 60.0
 """Seconds between two attempts at most; the first wait is about one second and each is twice the one before."""
-
-DOUBLINGS = 6
-"""After so many waits the longest is reached."""
 
 PAUSE = 1.0
 """Seconds a poller waits when events could not be recorded: it fetches them again at once."""
@@ -112,4 +109,4 @@ def wait_seconds(attempt: int, error: Exception | None = None) -> float:
     """What to wait after the `attempt`-th failure (from 1): what the other side asks for, else more each time, with jitter."""
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after
-    return random.uniform(0.75, 1.25) * min(LONGEST, 2.0 ** min(attempt - 1, DOUBLINGS))  # noqa: S311 - spreads load
+    return backoff(attempt, longest=LONGEST)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.connector import Connector, Splitting
+from assistant.connector import Commenting, Connector, Splitting
 from assistant.errors import RateLimited, Rejected, TransientError
 from assistant.markup import utf8, utf16
 from assistant.testing.connector_subject import ConnectorSubject, bare, demand, is_a
@@ -232,7 +232,9 @@ class SendContract(ConnectorSubject):
             demand(re.search(r"\S", part.text), "a part has no text")
         keys = [part.key for part in parts]
         demand(len(set(keys)) == len(keys) and None not in keys, f"every part needs a key of its own: {keys}")
-        demand([each.reply_to for each in parts] == ["1", *[None] * (len(parts) - 1)], "the first part is the reply")
+        rest = "1" if isinstance(connector, Commenting) else None  # each part is below the comment that is answered
+        replies = ["1", *[rest] * (len(parts) - 1)]
+        demand([each.reply_to for each in parts] == replies, "the first part is the reply")
         demand(
             [bool(each.buttons) for each in parts] == [*[False] * (len(parts) - 1), True], "the last has the buttons"
         )

@@ -24,6 +24,9 @@ PATIENCE = 60.0
 KEY = "turn-1"
 """`Outgoing.key` of the messages that the suite sends."""
 
+SAID: tuple[Kind, ...] = ("text", "comment")
+"""Kinds of what people say in so many words, in private or in public: each can be answered."""
+
 T = TypeVar("T")
 
 
@@ -39,9 +42,9 @@ class ConnectorSubject:
     """What a subclass of `ConnectorContract` gives.
 
     Attributes:
-        payloads: captured from the platform, each body another event; at least one with a `text`, one of a kind that is
-            not known (no kinds), one with a `button` and one with `media` where these are declared, and one from each
-            place that is declared: a group, a thread.
+        payloads: captured from the platform, each body another event; at least one with a `text` or a `comment`, one of a
+            kind that is not known (no kinds), one with a `button` and one with `media` where these are declared, and one
+            from each place that is declared: a group, a thread.
         secrets: the options of the connector that are secret, with the values that `connector` is constructed with.
         webhook_secret: the one of these that proves a webhook.
         signs_body: whether the proof covers the body; False: it is a shared word in a header.
@@ -72,7 +75,7 @@ class ConnectorSubject:
         raise NotImplementedError
 
     def destination(self, connector: Connector) -> Address:
-        """Where the suite sends messages to: whence the first text of `payloads` came."""
+        """Where the suite sends messages to: whence the first text or comment of `payloads` came."""
         return self.texts(connector)[0].address
 
     @pytest.fixture(autouse=True)
@@ -125,8 +128,8 @@ class ConnectorSubject:
         return [event for payload in self.payloads for event in connector.parse(self.genuine(payload.body))]
 
     def texts(self, connector: Connector) -> list[Incoming]:
-        """Every text of the payloads."""
-        return [event for event in self.events(connector) if event.kind == "text"]
+        """Every text and comment of the payloads."""
+        return [event for event in self.events(connector) if event.kind in SAID]
 
     def outgoing(self, connector: Connector, text: str, **more: Any) -> Outgoing:
         """A message to `destination`."""

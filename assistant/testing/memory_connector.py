@@ -104,7 +104,7 @@ class MemoryConnector:
                 return Receipt(tuple(ids), "unknown")
         return Receipt(tuple(ids))
 
-    async def typing(self, address: Address) -> None:
+    async def typing(self, address: Address, *, about: str | None = None) -> None:
         """See `Typing.typing`."""
         await self.platform.show_typing(address)
 

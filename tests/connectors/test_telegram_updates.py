@@ -215,6 +215,12 @@ def test_a_group_that_becomes_a_supergroup_is_told_on_both_sides() -> None:
     assert [("system", "migrated_to:-100900"), ("system", "migrated_from:-900")] == [
         (e.kind, e.text) for e in (old, new)
     ]
+    assert [("-100900", ("-900",))] * 2 == [(e.address.chat, e.aliases) for e in (old, new)]
+    assert old.id != new.id
+
+
+def test_a_migration_without_a_chat_that_can_be_read_is_left_out() -> None:
+    assert [] == parsed("message", message(GROUP, migrate_to_chat_id=None))
 
 
 @pytest.mark.parametrize(

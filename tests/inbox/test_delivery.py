@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from inbox_fakes import Bench, Counting, address, echo, eventually, message
 
 from assistant.connector import Rate
-from assistant.inbox import Reply, Turn
+from assistant.inbox import Reply, State, Turn
 from assistant.testing.memory_connector import AskingMemoryConnector, MemoryConnector
+from assistant.testing.platform import Failure
 from assistant.types import Address, Outgoing, Receipt
 
 LONG = "one two three four"
@@ -256,3 +259,26 @@ async def test_an_answer_of_several_messages_is_sent_in_their_order(bench: Bench
 
 def _keys(count: int) -> Sequence[str]:
     return [f"memory:bot:1:{n}" for n in range(count)]
+
+
+@pytest.mark.parametrize(("failure", "policy", "state"), [("cut", "park", "parked"), ("blocked", "resend", "dead")])
+async def test_a_process_that_dies_before_the_end_of_a_turn_is_recorded_does_not_stand_for_a_person_who_asks_for_more(
+    bench: Bench, tmp_path: Path, failure: Failure, policy: str, state: State
+) -> None:
+    bench.connector.platform.fail(failure)
+    inbox = await bench.open(unknown_sends=policy)
+    await inbox.accept([message("1")])
+    await bench.until("1", state)
+    await inbox.aclose()
+    calls = len(bench.connector.platform.calls)
+    with sqlite3.connect(tmp_path / "state-inbox.db") as database:
+        database.execute("DELETE FROM workflow_output")
+        database.execute("UPDATE workflow_status SET status = 'ENQUEUED', owner_xid = NULL, completed_at = NULL")
+    database.close()
+
+    await bench.open(unknown_sends=policy)
+    await bench.until("1", state)
+    assert calls == len(bench.connector.platform.calls)
+    await bench.inbox.desk.aretry("memory:bot:1")
+    await bench.until("1", "answered")
+    assert calls + 1 == len(bench.connector.platform.calls)

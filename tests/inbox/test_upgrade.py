@@ -132,3 +132,21 @@ async def test_a_record_with_more_than_is_known_here_is_read(bench: Bench) -> No
     await eventually(lambda: put() or True)
     await bench.until("new", "answered")
     assert ["hello"] == bench.texts()
+
+
+async def test_a_database_without_ledgers_gets_them(bench: Bench, tmp_path: Path) -> None:
+    def drop() -> None:
+        database = sqlite3.connect(tmp_path / "state-inbox.db")
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'inbox\\_%' ESCAPE '\\'"
+        for (name,) in database.execute(names).fetchall():
+            database.execute(f"DROP TABLE {name}")
+        database.commit()
+        database.close()
+
+    drop()
+    fill(tmp_path / "state-inbox.db", OLD["turns"][:1])
+    inbox = await bench.open()
+    await bench.until(OLD["turns"][0]["id"], "answered")
+
+    await inbox.hold(message("1").address, "person")
+    assert ["memory:bot:7"] == [held.conversation for held in await inbox.desk.aholders()]

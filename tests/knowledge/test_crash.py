@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,17 +147,6 @@ def test_a_removal_that_is_interrupted_is_a_removal(tmp_path: Path, at: str) -> 
     with Knowledge(Settings(data_dir=tmp_path, knowledge=known)) as knowledge:
         assert [] == knowledge.vector_store.get()["ids"]
         assert 0 == knowledge._parts.lexicon.count()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(disk)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small disk cannot be mounted here")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_full_disk_is_named_and_all_is_well_when_there_is_room_again(small_disk: Path) -> None:

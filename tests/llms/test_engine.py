@@ -92,7 +92,7 @@ def test_a_killed_parent_takes_the_engine_process_along(tmp_path: Path) -> None:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-        _, alive = psutil.wait_procs([child], timeout=20)
+        _, alive = psutil.wait_procs([child], timeout=60)
         assert alive == []
 
 
