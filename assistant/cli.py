@@ -291,12 +291,50 @@ def drop(
     command.drop(_settings(context, config), turns)
 
 
+@inbox.command()
+def holders(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Conversations in which somebody else answers than the bot: a person, or another application of the platform."""
+    from assistant.commands import inbox as command
+
+    command.holders(_settings(context, config), as_json=as_json)
+
+
+@inbox.command()
+def hold(
+    context: typer.Context,
+    conversations: Annotated[list[str], typer.Argument(metavar="CONVERSATION...", help="As `list --json` shows them.")],
+    config: ConfigOption = None,
+) -> None:
+    """Let a person answer in conversations: the bot is silent there, for inbox.takeover_hours or until `release`."""
+    from assistant.commands import inbox as command
+
+    command.hold(_settings(context, config), conversations)
+
+
+@inbox.command()
+def release(
+    context: typer.Context,
+    conversations: Annotated[list[str], typer.Argument(metavar="CONVERSATION...", help="As `holders` shows them.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Let the bot answer in conversations again that somebody else has; messages from now on are answered."""
+    from assistant.commands import inbox as command
+
+    command.release(_settings(context, config), conversations, as_json=as_json)
+
+
 @app.command()
-def doctor(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Check installation, configuration, storage, memory and exposure, and say what to do."""
+def doctor(
+    context: typer.Context,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the messaging platforms.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Check installation, configuration, storage, memory, exposure and platforms, and say what to do."""
     from assistant.commands import doctor as command
 
-    command.run(config or context.obj, as_json=as_json)
+    command.run(config or context.obj, offline=offline, as_json=as_json)
 
 
 @app.command()

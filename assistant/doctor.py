@@ -35,8 +35,8 @@ class Check:
     remedy: str = ""
 
 
-def examine(config: str | Path | None = None) -> list[Check]:
-    """Every check on the configuration at `config` (default as `Settings.load`).
+def examine(config: str | Path | None = None, *, offline: bool = False) -> list[Check]:
+    """Every check on the configuration at `config` (default as `Settings.load`); `offline`: no platform is asked.
 
     Where the configuration itself is wrong, what depends on it is not checked.
     """
@@ -50,7 +50,7 @@ def examine(config: str | Path | None = None) -> list[Check]:
     )
     for name, look in CHECKS.items():
         checks += _guarded(name, look, settings)
-    return checks
+    return checks if offline else [*checks, *_guarded("platforms", _platforms, settings)]
 
 
 def _guarded(name: str, look: Callable[[Settings], Iterator[Check]], settings: Settings) -> list[Check]:
@@ -258,6 +258,12 @@ def _connectors(settings: Settings) -> Iterator[Check]:
     from assistant import doctor_messaging
 
     return doctor_messaging.connectors(settings)
+
+
+def _platforms(settings: Settings) -> Iterator[Check]:
+    from assistant import doctor_platforms
+
+    return doctor_platforms.platforms(settings)
 
 
 def _inbox(settings: Settings) -> Iterator[Check]:

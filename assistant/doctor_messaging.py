@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,14 +51,14 @@ def _reached(connector: Connector, public_url: str | None, mode: object) -> Chec
 
 
 def inbox(settings: Settings) -> Iterator[Check]:
-    """Whether its database answers, how much waits in it, and what waits for a person."""
+    """Whether its database answers, how much waits in it, what waits for a person, who may be written to."""
     from sqlalchemy import make_url
 
     from assistant.inbox import Desk
 
     desk = Desk(settings.state_url)
     try:
-        counts = desk.counts()
+        counts, held, windows = desk.counts(), desk.holders(), desk.windows()
     except AssistantError as error:
         yield Check("inbox", "fail", str(error), "start the database or correct state.url")
         return
@@ -74,6 +75,14 @@ def inbox(settings: Settings) -> Iterator[Check]:
     if dead or parked:
         remedy = "`assistant inbox list --state dead` (or parked) shows them; retry or drop each"
         yield Check("inbox", "warn", f"{dead} dead letters, {parked} parked: they wait for a person", remedy)
+    if held:
+        by = Counter(each.holder for each in held)
+        whose = ", ".join(f"{count} by a {holder}" for holder, count in sorted(by.items()))
+        detail = f"{len(held)} conversations are not answered by the bot: {whose}"
+        yield Check("takeover", "ok", detail, "`assistant inbox holders` shows them, `release` gives them back")
+    for name, count in sorted(windows.items()):
+        detail = f"{name} may write to {count.open} people now, and not to {count.closed} who wrote too long ago"
+        yield Check("windows", "ok", detail)
     url = make_url(settings.state_url)
     if url.get_backend_name() == "sqlite" and _on_network(Path(url.database or ".")):
         yield Check("inbox", "fail", "SQLite on a network file system loses data", "move data_dir, or use PostgreSQL")

@@ -138,7 +138,7 @@ class Store:
     """The table and its connections; made once because both take time."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _connect(url)
+        self.engine = connect(url)
         self._shown = make_url(url).render_as_string(hide_password=True)
         self._converter = _converter()
         self._row = self._converter.get_sql_model_class()
@@ -195,7 +195,12 @@ class Store:
             ) from error
 
 
-def _connect(url: str) -> Engine:
+def connect(url: str) -> Engine:
+    """An engine of the state database, for tables that stand beside the conversations; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: the URL is wrong or its driver is not installed.
+    """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":

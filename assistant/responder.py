@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from assistant.answers import Answer, Done, TextDelta
+from assistant.answers import Answer
+from assistant.bot.asking import Question, asked
 from assistant.bot.attachments import Attachments, Taken
 from assistant.bot.case import Case
 from assistant.bot.commands import Commands, command_in
+from assistant.bot.comments import Comments, on_comment
+from assistant.bot.disclosures import Disclosures
 from assistant.bot.documents import Documents, label_of
+from assistant.bot.encounters import Encounters
+from assistant.bot.handover import Handover, Holds
 from assistant.bot.language import guessed, told
 from assistant.bot.meters import BotMeters, Feedback, Verdict
-from assistant.bot.progress import Show, shown
+from assistant.bot.progress import shown
 from assistant.bot.recall import earlier_questions, renamed
 from assistant.bot.sources import Tap, listed, offered, tapped
 from assistant.bot.transcriber import Transcriber
@@ -25,7 +31,7 @@ from assistant.errors import ConfigurationError, InvalidQuestion, PromptTooLong,
 from assistant.inbox import Reply, Turn
 from assistant.plugins import made
 from assistant.settings import Settings
-from assistant.types import Address
+from assistant.types import Address, Outgoing
 
 if TYPE_CHECKING:
     from assistant.assistant import Assistant
@@ -45,8 +51,9 @@ class Responder:
     Args:
         assistant: gives the assistant; raises EngineUnavailable while it is starting.
         connectors: by the name of their section; they show typing and previews, and fetch files.
-        settings: `bot` and `safety` are read.
+        settings: `bot`, `safety`, `chat.grounding` and where the state is kept are read.
         stop: cancels the running answer of a conversation, as `Inbox.stop_turn`.
+        holds: who answers in which conversation; None: nobody but the bot.
         registry: where it counts.
         on_feedback: called with every opinion on an answer.
 
@@ -61,6 +68,7 @@ class Responder:
         *,
         settings: Settings,
         stop: Callable[[Address], Awaitable[bool]],
+        holds: Holds | None = None,
         registry: CollectorRegistry | None = None,
         on_feedback: Callable[[Feedback], None] | None = None,
     ) -> None:
@@ -68,9 +76,21 @@ class Responder:
         self._max_chars = settings.safety.max_question_chars
         self._assistant = assistant
         self._connectors = connectors
+        self._holds = holds
         self._meters = BotMeters(registry, on_feedback=on_feedback)
         documents = Documents(settings.data_dir, most=bot.max_documents)
-        self._commands = Commands(assistant, stop=stop, documents=documents, settings=bot, meters=self._meters)
+        self._encounters = Encounters(settings.state_url)
+        self._disclosures = Disclosures(self._encounters, holds.returned if holds else _never)
+        self._commands = Commands(
+            assistant,
+            stop=stop,
+            documents=documents,
+            settings=bot,
+            meters=self._meters,
+            handover=Handover(self._encounters, holds, wanted=bot.handover),
+        )
+        strict = settings.chat.grounding == "strict"
+        self._comments = Comments(assistant, self._disclosures, bot, strict=strict)
         hears = made(bot.transcriber, _transcriber, key="bot.transcriber") if bot.transcriber else None
         self._attachments = Attachments(assistant, documents, bot, hears)
 
@@ -85,6 +105,21 @@ class Responder:
         if turn.kind == "reaction":
             return self._reacted(turn)
         case = Case(turn, self._connector(turn.address), await self._language(turn))
+        if on_comment(case):
+            return await self._comments.answer(case)
+        opening = await self._disclosures.due(case, turn.address)
+        reply = await self._replied(replace(case, opening=opening))
+        if not reply.messages:
+            return reply
+        await self._disclosures.said(case, turn.address, disclosed=bool(opening))
+        return replace(reply, details={**reply.details, "disclosed": True}) if opening else reply
+
+    async def aclose(self) -> None:
+        """Close the connections; the next use opens them again."""
+        await self._encounters.aclose()
+
+    async def _replied(self, case: Case) -> Reply:
+        turn = case.turn
         access = [label_of(turn.address), *self._bot.access]
         if turn.kind == "edit":
             return await self._edited(case, access)
@@ -96,31 +131,26 @@ class Responder:
 
     async def _answered(self, case: Case, name: str, access: Sequence[str]) -> Reply:
         """The answer to what was asked; `name` is that of the turn in the memory of the conversation."""
-        async with shown(case.connector, case.message(), self._meters) as show:
+        growing = await self._reached(case.message())
+        async with shown(case.connector, growing, self._meters, about=case.about) as bare:
+
+            async def show(text: str) -> None:
+                await bare(case.text(text))
+
             taken = await self._attachments.take(case, show)
             question = "\n".join(filter(None, [case.turn.text.strip(), *taken.spoken]))
             if not question:
                 return _noted(case, taken, "" if taken.notes else self._attachments.readable(case))
+
+            async def below(text: str) -> None:
+                await show(taken.text(text))
+
             try:
-                answer = await self._ask(case, question, name, access, taken, show)
+                answer = await asked(self._assistant(), Question(question, case.conversation, access, name), below)
             except (InvalidQuestion, PromptTooLong) as error:
                 empty = isinstance(error, InvalidQuestion) and len(question) <= self._max_chars
                 return _noted(case, taken, self._attachments.readable(case) if empty else case.say("long"))
         return self._reply(case, answer, name, taken)
-
-    async def _ask(
-        self, case: Case, question: str, name: str, access: Sequence[str], taken: Taken, show: Show
-    ) -> Answer:
-        text = ""
-        asked = self._assistant().astream(question, conversation=case.conversation, access=access, turn=name)
-        async with aclosing(asked) as events:
-            async for event in events:
-                if isinstance(event, Done):
-                    return event.answer
-                if isinstance(event, TextDelta):
-                    text += event.text
-                    await show(taken.text(text))
-        raise AssertionError("a stream of events ends with Done or an error")
 
     def _reply(self, case: Case, answer: Answer, name: str, taken: Taken) -> Reply:
         most = case.connector.capabilities.buttons
@@ -142,7 +172,8 @@ class Responder:
         turn = case.turn
         feedback = Feedback(tap.choice, turn.address, turn.sender, tap.about, "button")
         first = self._meters.heard(feedback, turn=turn.id)
-        messages = (case.message(case.say("thanks")),) if first else ()
+        shown = getattr(case.connector, "thanks", False)  # at the button itself: a message would be too much
+        messages = (case.message(case.say("thanks")),) if first and not shown else ()
         return Reply(messages, {"feedback": tap.choice, "about": tap.about})
 
     def _reacted(self, turn: Turn) -> Reply:
@@ -154,6 +185,15 @@ class Responder:
             return Reply()
         self._meters.heard(Feedback(verdict, turn.address, turn.sender, about, "reaction"), turn=turn.id)
         return Reply(details={"feedback": verdict, "about": about})
+
+    async def _reached(self, message: Outgoing) -> Outgoing:
+        """The message to where its conversation is reached now."""
+        if self._holds is None:
+            return message
+        try:
+            return replace(message, address=await self._holds.reach(message.address))
+        except TransientError:  # then typing may not be shown: the answer matters more
+            return message
 
     def _connector(self, address: Address) -> Connector:
         try:
@@ -175,6 +215,11 @@ class Responder:
 
 
 _transcriber: type[Transcriber] = Transcriber  # type: ignore[type-abstract]  # a bound, never made
+
+
+async def _never(address: Address) -> datetime | None:
+    """Nobody gave a conversation back."""
+    return None
 
 
 def _noted(case: Case, taken: Taken, more: str) -> Reply:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from turn_fakes import PUMP, Found
 
 from assistant import Assistant, Settings
+from assistant.bot.handover import Holds
 from assistant.bot.meters import Feedback
 from assistant.connector import Capabilities
 from assistant.errors import PermanentError, RateLimited, TransientError
@@ -61,6 +62,7 @@ class Bench:
         model: BaseChatModel | None = None,
         assistant: Callable[[Settings], Assistant] | None = None,
         connector: Any = None,
+        holds: Holds | None = None,
         bot: Mapping[str, Any] | None = None,
         **sections: Any,
     ) -> None:
@@ -78,6 +80,7 @@ class Bench:
             {self.connector.name: self.connector},
             settings=self.settings,
             stop=self.stop,
+            holds=holds,
             registry=self.registry,
             on_feedback=self.feedback.append,
         )
@@ -144,7 +147,7 @@ class Patient(MemoryConnector):
         self.capabilities = replace(self.capabilities, typing_seconds=0.01)
         self.thrice = asyncio.Event()
 
-    async def typing(self, address: Address) -> None:
+    async def typing(self, address: Address, *, about: str | None = None) -> None:
         """See `Typing.typing`."""
         await super().typing(address)
         if self.platform.typings(address) >= 3:
@@ -159,7 +162,7 @@ class Broken(MemoryConnector):
         self._at = at
         self._error = error or RateLimited("not now", retry_after=60)
 
-    async def typing(self, address: Address) -> None:
+    async def typing(self, address: Address, *, about: str | None = None) -> None:
         """See `Typing.typing`."""
         self._fail("typing")
 

@@ -119,3 +119,31 @@ def test_a_second_server_on_the_same_inbox_ends_and_says_why(home: Home) -> None
     assert 1 == second.returncode
     assert re.search(r"^assistant: .*in use", err, flags=re.MULTILINE)
     assert "Traceback" not in err
+
+
+SEVEN = "memory:bot:7"
+
+
+def test_a_conversation_is_held_seen_and_released_without_a_server(home: Home) -> None:
+    assert {"holders": []} == home.json("inbox", "holders")
+    assert "held by nobody" in home.run("inbox", "release", SEVEN, code=1).err
+    assert "start the server once" in home.run("inbox", "hold", SEVEN, code=1).err
+    home.run("inbox", "release", code=2)
+    with home.background("serve", "--port", "0") as process:
+        url = served(process)
+        wait_until_ready(url)
+        assert "is a person's" in home.run("inbox", "hold", SEVEN, "memory:bot:8").err
+        held = home.json("inbox", "holders")["holders"]
+        assert [(SEVEN, "person"), ("memory:bot:8", "person")] == sorted(
+            (each["conversation"], each["holder"]) for each in held
+        )
+        with urllib.request.urlopen(f"{url}/v1/inbox/holders", timeout=30) as response:
+            assert held == json.load(response)["holders"]
+        assert re.search(r"person +memory:bot:7$", home.run("inbox", "holders").out, flags=re.MULTILINE)
+
+        released = home.run("inbox", "release", SEVEN, "memory:bot:9", code=1)
+        assert "memory:bot:7 is the bot's again" in released.err
+        assert "'memory:bot:9' is held by nobody" in released.err
+        assert {"released": ["memory:bot:8"]} == home.json("inbox", "release", "memory:bot:8")
+        assert {"holders": []} == home.json("inbox", "holders")
+        assert "is none of a connector" in home.run("inbox", "hold", "pigeon:1:2", code=1).err

@@ -121,7 +121,7 @@ async def test_typing_is_shown_at_once_and_again_until_the_answer_is_there(tmp_p
     connector = Patient()
     bench = Bench(tmp_path, connector=connector, model=Scripted(pieces=["Every 45 days ", None]))
     answering = asyncio.create_task(bench.ask(message()))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await connector.thrice.wait()
     answering.cancel()
     await asyncio.wait([answering])

@@ -15,11 +15,12 @@ ABOUT_ANOTHER = ("edit", "button", "reaction")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A turn with its connector; `language` is a code of the bot's phrases."""
+    """A turn with its connector; `language` is a code of the bot's phrases, `opening` goes in front of what is said."""
 
     turn: Turn
     connector: Connector
     language: str
+    opening: str = ""
 
     @property
     def last(self) -> Incoming:
@@ -35,9 +36,20 @@ class Case:
         """The phrase in the user's language."""
         return say(phrase, self.language, **values)
 
+    @property
+    def about(self) -> str | None:
+        """Id of the message that is answered: of an edit, the one that was edited."""
+        return self.last.reply_to if self.last.kind == "edit" else self.last.id
+
+    def text(self, text: str) -> str:
+        """The text with what goes in front of it; nothing stays nothing."""
+        return f"{self.opening}\n\n{text}" if self.opening and text else text
+
     def message(self, text: str = "", *, buttons: tuple[Button, ...] = ()) -> Outgoing:
         """A message back; the first and only one of the turn, which a preview with the same key goes before."""
-        return Outgoing(self.turn.address, text, reply_to=self._reply_to(), buttons=buttons, key=f"{self.turn.id}:0")
+        return Outgoing(
+            self.turn.address, self.text(text), reply_to=self._reply_to(), buttons=buttons, key=self.turn.key()
+        )
 
     def reply(self, text: str, **details: object) -> Reply:
         """A reply of this text."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assistant.bot import phrases
 from assistant.bot.case import Case
 from assistant.bot.documents import Documents
+from assistant.bot.handover import Handover
 from assistant.bot.meters import BotMeters
 from assistant.bot.recall import sources
 from assistant.bot.sources import BREAK, quoted
@@ -49,7 +51,9 @@ class Commands:
         documents: Documents,
         settings: Bot,
         meters: BotMeters,
+        handover: Handover,
     ) -> None:
+        self._handover = handover
         self._assistant = assistant
         self._stop_turn = stop
         self._documents = documents
@@ -69,9 +73,10 @@ class Commands:
         if name == "sources":
             return await self.sources(case, access=access)
         if name == "human":
-            self._meters.human(case.turn.address)
-            return case.reply(self._settings.human or case.say("nobody"), human=True)
-        return case.reply(self._welcome(case) if name == "start" else self._help(case))
+            return await self._human(case)
+        if name == "start":
+            return await self._start(case)
+        return case.reply(self._help(case))
 
     async def sources(self, case: Case, *, access: Sequence[str], about: str | None = None) -> Reply:
         """The sources of the last answer, or of that whose turn has the mark `about`, with the words that were cited."""
@@ -80,6 +85,21 @@ class Commands:
         if cited:
             return case.reply(quoted(cited, case.language))
         return case.reply(case.say("unsourced" if cited is not None or about is None else "lost"))
+
+    async def _human(self, case: Case) -> Reply:
+        """Where people answer on the platform, the conversation is theirs once this is said."""
+        self._meters.human(case.turn.address)
+        own = self._settings.human or ""
+        if not self._handover.possible(case):
+            return case.reply(own or case.say("nobody"), human=True)
+        await self._handover.asked(case)
+        reply = case.reply("\n\n".join(filter(None, [own, case.say("handed")])), human=True)
+        return replace(reply, hands_to="person")
+
+    async def _start(self, case: Case) -> Reply:
+        """Takes the conversation back from the person who was asked for; from anybody else it does not."""
+        keeps = await self._handover.taken_back(case)
+        return Reply(details={"held_by": keeps}) if keeps else case.reply(self._welcome(case))
 
     async def _reset(self, case: Case) -> Reply:
         assistant = self._assistant()
@@ -93,7 +113,8 @@ class Commands:
 
     def _help(self, case: Case) -> str:
         described = phrases.commands(case.language)
-        known = [name for name in phrases.COMMANDS if name != "human" or self._settings.human]
+        person = self._settings.human or self._handover.possible(case)
+        known = [name for name in phrases.COMMANDS if name != "human" or person]
         lines = BREAK.join(f"/{name} – {described[name]}" for name in known)
         upload = [case.say("upload")] if self._settings.documents and case.connector.capabilities.media else []
         return "\n\n".join([case.say("usage"), lines, *upload])

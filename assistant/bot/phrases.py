@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -11,13 +12,16 @@ from typing import Any, Literal
 Phrase = Literal[
     "greeting", "usage", "upload", "forgotten", "stopped", "idle", "sources", "unsourced", "lost", "page", "nobody",
     "thanks", "reading", "read", "unreadable", "large", "unfetched", "full", "closed", "text", "document", "voice",
-    "unheard", "long",
+    "unheard", "long", "disclosure", "handed", "answered",
 ]  # fmt: skip
 
 COMMANDS = ("start", "help", "reset", "stop", "sources", "human")
 """What the bot understands after a slash."""
 
 DEFAULT = "en"
+
+OPINION = re.compile(r"(up|down):[0-9a-f]{16}")
+"""Data of the buttons 👍 and 👎, see `assistant.bot.sources.Tap`."""
 
 TRADITIONAL = {"hant", "tw", "hk", "mo"}
 """Subtags of Chinese that say, or imply, that it is written in traditional characters."""
@@ -32,6 +36,14 @@ def commands(language: str) -> Mapping[str, str]:
     """What each command does, in the language (a code of `languages`, else English); commands without the slash."""
     described: Mapping[str, str] = _in(language)["commands"]
     return described
+
+
+def thanked(tap: str, tag: str | None) -> str | None:
+    """What somebody is thanked with whose tap carries this data, in the language of the tag; None: it is no opinion.
+
+    For platforms that show a word at the button itself.
+    """
+    return say("thanks", nearest(tag or "") or DEFAULT) if OPINION.fullmatch(tap) else None
 
 
 def languages() -> tuple[str, ...]:

@@ -19,22 +19,26 @@ Show = Callable[[str], Awaitable[None]]
 
 
 @asynccontextmanager
-async def shown(connector: Connector, outgoing: Outgoing, meters: BotMeters) -> AsyncIterator[Show]:
+async def shown(
+    connector: Connector, outgoing: Outgoing, meters: BotMeters, *, about: str | None = None
+) -> AsyncIterator[Show]:
     """Shows typing until the end of the context, and what is given to the function it yields.
 
-    `outgoing` has the address, `reply_to` and `key` that the answer will have.
+    `outgoing` has the address, `reply_to` and `key` that the answer will have; `about` is the message that it answers.
     """
-    async with _typing(connector, outgoing, meters), _preview(connector, outgoing, meters) as show:
+    async with _typing(connector, outgoing, meters, about), _preview(connector, outgoing, meters) as show:
         yield show
 
 
 @asynccontextmanager
-async def _typing(connector: Connector, outgoing: Outgoing, meters: BotMeters) -> AsyncIterator[None]:
+async def _typing(
+    connector: Connector, outgoing: Outgoing, meters: BotMeters, about: str | None
+) -> AsyncIterator[None]:
     seconds = connector.capabilities.typing_seconds
     if seconds is None or not isinstance(connector, Typing):
         yield
         return
-    typing = asyncio.create_task(_type(connector, outgoing, seconds, meters))
+    typing = asyncio.create_task(_type(connector, outgoing, seconds, meters, about))
     try:
         yield
     finally:
@@ -42,11 +46,11 @@ async def _typing(connector: Connector, outgoing: Outgoing, meters: BotMeters) -
         await asyncio.wait([typing])
 
 
-async def _type(connector: Typing, outgoing: Outgoing, seconds: float, meters: BotMeters) -> None:
+async def _type(connector: Typing, outgoing: Outgoing, seconds: float, meters: BotMeters, about: str | None) -> None:
     while True:
         wait = AGAIN * seconds
         try:
-            await connector.typing(outgoing.address)
+            await connector.typing(outgoing.address, about=about)
         except Exception as error:  # noqa: BLE001  whatever a connector raises, the answer matters more
             meters.failed("typing", outgoing.address, error)
             asked = error.retry_after if isinstance(error, RateLimited) else None

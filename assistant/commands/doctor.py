@@ -16,10 +16,10 @@ from assistant.doctor import Check, examine
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
-def run(config: Path | None, *, as_json: bool) -> None:
-    """Check and print; exit code 1 where a check failed."""
+def run(config: Path | None, *, offline: bool, as_json: bool) -> None:
+    """Check and print, with `offline` without asking a platform; exit code 1 where a check failed."""
     with terminal.reserved() as out:
-        checks = examine(config)
+        checks = examine(config, offline=offline)
         if as_json:
             terminal.write_json(out, {"checks": [asdict(check) for check in checks]})
         else:

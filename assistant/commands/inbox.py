@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from assistant.inbox import State
     from assistant.settings import Settings
+
+WHOLE = ("received", "state", "id", "since", "until", "holder", "conversation")
+"""Columns whose cells are never wrapped."""
 
 SHOWN = 60
 """Characters of a text or an error in the table; `--json` and `show` have the whole of it."""
@@ -85,6 +88,68 @@ def drop(settings: Settings, turns: Sequence[str]) -> None:
         desk.close()
 
 
+def holders(settings: Settings, *, as_json: bool) -> None:
+    """Print the conversations in which somebody else answers than the bot."""
+    with terminal.reserved() as out:
+        desk = Desk(settings.state_url)
+        try:
+            held = desk.holders()
+        finally:
+            desk.close()
+        if as_json:
+            terminal.write_json(out, {"holders": [each.to_dict() for each in held]})
+            return
+        table = _headed("since", "until", "holder", "conversation")
+        for each in held:
+            table.add_row(
+                _when(each.since), _when(each.until) if each.until else "released", each.holder, each.conversation
+            )
+        _print(out, table)
+
+
+def hold(settings: Settings, conversations: Sequence[str]) -> None:
+    """Let a person answer in conversations, for `inbox.takeover_hours`.
+
+    Raises:
+        PermanentError: some are not of a connector that is configured, or there is no inbox yet; the others are held.
+    """
+    until = datetime.now(UTC) + timedelta(hours=settings.inbox.takeover_hours)
+    desk = Desk(settings.state_url)
+
+    def held(name: str) -> None:
+        if name.partition(":")[0] not in settings.connectors:
+            raise PermanentError(f"conversation {name!r} is none of a connector that is configured")
+        desk.hold(name, until=until)
+
+    try:
+        _each(conversations, held, "is a person's")
+    finally:
+        desk.close()
+
+
+def release(settings: Settings, conversations: Sequence[str], *, as_json: bool) -> None:
+    """Let the bot answer in conversations again.
+
+    Raises:
+        PermanentError: some were held by nobody; the others were released.
+    """
+    with terminal.reserved() as out:
+        desk = Desk(settings.state_url)
+        try:
+            names = list(dict.fromkeys(conversations))
+            released = [name for name in names if desk.release(name)]
+        finally:
+            desk.close()
+        if as_json:
+            terminal.write_json(out, {"released": released})
+    for name in () if as_json else released:
+        terminal.log.print(f"{name} is the bot's again", markup=False)
+    if unknown := [name for name in names if name not in released]:
+        raise PermanentError(
+            "\n".join(f"{name!r} is held by nobody: `assistant inbox holders` shows what is" for name in unknown)
+        )
+
+
 ALL = 1_000_000
 """More dead letters than are tried again by one command."""
 
@@ -103,9 +168,7 @@ def _each(turns: Sequence[str], work: Callable[[str], object], done: str) -> Non
 
 
 def _table(out: TextIO, entries: Sequence[Entry]) -> None:
-    table = Table("received", "state", "tries", "id", "text", "error", box=None, pad_edge=False, header_style="bold")
-    for column in ("received", "state", "id"):
-        next(each for each in table.columns if each.header == column).no_wrap = True
+    table = _headed("received", "state", "tries", "id", "text", "error")
     for entry in entries:
         table.add_row(
             _when(entry.received_at),
@@ -115,6 +178,17 @@ def _table(out: TextIO, entries: Sequence[Entry]) -> None:
             _cut(entry.text),
             _cut(entry.error or ""),
         )
+    _print(out, table)
+
+
+def _headed(*columns: str) -> Table:
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns:
+        column.no_wrap = column.header in WHOLE
+    return table
+
+
+def _print(out: TextIO, table: Table) -> None:
     console = Console(file=out, highlight=False, markup=False)
     if not console.is_terminal:  # a pipe has no width: wrapped cells would break every `grep`
         console.width = 400

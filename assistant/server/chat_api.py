@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Annotated, Any, TypeVar
+from contextlib import aclosing, suppress
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from sse_starlette import EventSourceResponse
 
+from assistant.bot.meters import Verdict
 from assistant.bot.sources import Tap, mark
 from assistant.inbox import Shown, UnknownTurn, turn_id
 from assistant.server.parts import Parts, PartsOf
@@ -29,9 +30,14 @@ router = APIRouter(prefix="/chat", tags=["Web chat"], dependencies=[Depends(admi
 ID = r"^[A-Za-z0-9_-]{16,64}$"
 HISTORY = 50
 """Messages that the history is asked for at once."""
+RESET = "/reset"
+MOST_WAITING = 10_000
+"""Messages of all sessions that may wait; those of one session are among the latest."""
 OVERHEAD = 1024
 LONGEST_CHARACTER = 12
 """Bytes a character may take in JSON: two escapes of six."""
+
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 MessageId = Annotated[str, Query(pattern=ID, description="as it was sent")]
 
@@ -122,8 +128,8 @@ async def history(
     """
     found: dict[str, dict[str, Any]] = {}
     for each in id:
-        if shown := await _record(parts, visitor, each):
-            found.setdefault(shown.entry.id, said(each, shown))
+        if (shown := await _record(parts, visitor, each)) and shown.entry.id not in found:
+            found[shown.entry.id] = said(each, shown, opinion=await _opinion(parts, visitor, each))
     return {"messages": list(found.values())}
 
 
@@ -153,15 +159,33 @@ async def feedback(request: Request, parts: PartsOf, visitor: VisitorOf) -> dict
 
 @router.delete("")
 async def forget(parts: PartsOf, visitor: VisitorOf) -> dict[str, bool]:
-    """Stop what is being written and forget what was said; the client then takes a new session."""
+    """Stop what is being written, drop what waits, and forget what was said; the client then takes a new session."""
     _count(parts, visitor)
+    await _drop_waiting(parts, visitor)
     await parts.inbox.stop_turn(visitor.address)
-    await parts.inbox.accept([message(visitor.session, f"reset.{secrets.token_hex(8)}", "/reset", kind="command")])
+    web_of(parts).hub.wake(visitor.address)
+    await parts.inbox.accept([message(visitor.session, f"reset.{secrets.token_hex(8)}", RESET, kind="command")])
     return {"forgotten": True}
 
 
 async def _record(parts: Parts, visitor: Visitor, id: str) -> Shown | None:
     return await look(parts.inbox.desk, message(visitor.session, id, ""))
+
+
+async def _opinion(parts: Parts, visitor: Visitor, id: str) -> Verdict | None:
+    """What the visitor last said of the answer to a message."""
+    given: dict[Verdict, Shown | None] = {each: await _record(parts, visitor, f"{id}.{each}") for each in VERDICTS}
+    known = {each: shown.entry.received_at for each, shown in given.items() if shown}
+    return max(known, key=lambda each: known[each], default=None)
+
+
+async def _drop_waiting(parts: Parts, visitor: Visitor) -> None:
+    """Give up what waits in the session, the latest first: none of it begins while the others are given up."""
+    mine = str(visitor.address)
+    for entry in await parts.inbox.desk.alist(state="queued", limit=MOST_WAITING):
+        if entry.conversation == mine and entry.text != RESET:
+            with suppress(UnknownTurn):  # its answer began meanwhile, and is stopped next
+                await parts.inbox.desk.adrop(entry.id)
 
 
 async def _dropped(parts: Parts, shown: Shown) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from assistant.connector import Acknowledging, Connector
+from assistant.connector import Acknowledging, Connector, Holder, Sharing
 from assistant.errors import AssistantError, ConfigurationError, TransientError
 from assistant.inbox import Desk, Inbox
+from assistant.inbox.holders import Held
+from assistant.inbox.names import sound
 from assistant.registry import open_connectors
 from assistant.responder import Responder
 from assistant.server.link import Link, wait_seconds
@@ -53,8 +56,12 @@ class Platforms:
         }
         self.state = "starting"
         self.refused: ConfigurationError | None = None
-        respond = Responder(assistant, self.connectors, settings=settings, stop=self.stop_turn, registry=registry)
-        self._inbox = Inbox(settings.state_url, self.connectors, respond, settings=settings.inbox, registry=registry)
+        self._responder = Responder(
+            assistant, self.connectors, settings=settings, stop=self.stop_turn, holds=self, registry=registry
+        )
+        self._inbox = Inbox(
+            settings.state_url, self.connectors, self._responder, settings=settings.inbox, registry=registry
+        )
         self._recording = asyncio.Event()
         self._stopping = asyncio.Event()
         self._starting: asyncio.Task[None] | None = None
@@ -72,6 +79,15 @@ class Platforms:
         """Whether nothing can come in any more: the inbox, or every platform that is configured, gave up."""
         all_failed = bool(self.links) and all(link.failed for link in self.links.values())
         return all_failed or self.state.startswith("failed")
+
+    def sharing(self, name: str) -> list[Connector]:
+        """The connector of that name, and those that are sent its webhooks as well; none where there is no such platform."""
+        link = self.links.get(name)
+        if link is None:
+            return []
+        callback = link.connector.callback if isinstance(link.connector, Sharing) else None
+        others = (each.connector for each in self.links.values() if each is not link)
+        return [link.connector, *(each for each in others if isinstance(each, Sharing) and each.callback == callback)]
 
     def begin(self) -> None:
         """Start in the background."""
@@ -99,6 +115,30 @@ class Platforms:
         """Cancel the answer that is being written in a conversation. Raises as `accept`."""
         self._check_open()
         return await self._inbox.stop_turn(address)
+
+    async def hold(self, address: Address, holder: Holder) -> None:
+        """Let somebody else answer in a conversation; what is being written there is not sent. Raises as `accept`."""
+        self._check_open()
+        await self._inbox.hold(address, holder)
+
+    async def release(self, address: Address) -> bool:
+        """Let the bot answer in a conversation again; whether somebody else did. Raises as `accept`."""
+        self._check_open()
+        return await self._inbox.release(address)
+
+    async def holder(self, address: Address) -> Held | None:
+        """Who answers in a conversation; None: the bot. Raises TransientError: the database does not answer."""
+        key = sound(str(address))
+        return next((held for held in await self.desk.aholders() if held.conversation == key), None)
+
+    async def returned(self, address: Address) -> datetime | None:
+        """When the bot last got a conversation back. Raises as `holder`."""
+        return await self.desk.areturned(str(address))
+
+    async def reach(self, address: Address) -> Address:
+        """Where a conversation is reached now: its person may have another id since it began. Raises as `accept`."""
+        self._check_open()
+        return await self._inbox.reach(address)
 
     async def aclose(self) -> None:
         """Take nothing in any more, let running answers finish within `inbox.grace_seconds`, close the connectors.
@@ -156,6 +196,7 @@ class Platforms:
             await self._inbox.aclose()
         self.state = "closed"
         await self.desk.aclose()
+        await self._responder.aclose()
         await asyncio.gather(*self._acknowledging, return_exceptions=True)
         await asyncio.gather(*(link.aclose() for link in self.links.values()))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from assistant.bot.meters import Verdict
 from assistant.inbox import Desk, Shown, UnknownTurn, turn_id
 from assistant.types import Incoming
 
@@ -19,12 +20,14 @@ LONGEST_QUERY = 1000
 
 
 async def look(desk: Desk, message: Incoming) -> Shown | None:
-    """The record of the turn that answers a message; None: there is no such message (any more)."""
+    """The record of the turn that answers a message; None: there is no such message, or it was dropped."""
     try:
         shown = await desk.ashow(turn_id(message))
-        return await desk.ashow(shown.answered_by) if shown.answered_by else shown
+        if shown.answered_by:
+            shown = await desk.ashow(shown.answered_by)
     except UnknownTurn:
         return None
+    return None if shown.entry.state == "dropped" else shown
 
 
 def answer_of(shown: Shown) -> dict[str, Any] | None:
@@ -40,10 +43,11 @@ def answer_of(shown: Shown) -> dict[str, Any] | None:
     return {**answer, "failed": shown.entry.state == "dead" and not answer["text"]}
 
 
-def said(id: str, shown: Shown) -> dict[str, Any]:
-    """One line of the history: the question and its answer so far."""
+def said(id: str, shown: Shown, *, opinion: Verdict | None = None) -> dict[str, Any]:
+    """One line of the history: the question, its answer so far, and what the visitor thinks of it."""
     text = "\n".join(message.text for message in shown.messages)
-    return {"id": id, "text": text, "sent_at": shown.entry.received_at.isoformat(), "answer": answer_of(shown)}
+    line = {"id": id, "text": text, "sent_at": shown.entry.received_at.isoformat()}
+    return {**line, "answer": answer_of(shown), "opinion": opinion}
 
 
 async def passage(knowledge: Knowledge | None, shown: Shown, number: int) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from starlette.exceptions import HTTPException
@@ -17,7 +17,7 @@ from assistant.connector import Connector, Handshaking
 from assistant.errors import InvalidWebhook, RateLimited, TransientError
 from assistant.server.platforms import Platforms
 from assistant.server.quiet import origin
-from assistant.types import Headers, Webhook
+from assistant.types import Headers, Incoming, Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ AGAIN = 2
 class Webhooks:
     """Answers the platforms: 200 recorded, 401 not proven, 400 not understood, 503 not recorded, 500 a bug of the connector.
 
-    Whatever is not 200 has no body: it tells nothing to whom it does not concern, and the platform sends it again. A plain
+    Whatever is not 200 has no body: it tells nothing to whom it does not concern, and the platform sends it again. Where
+    connectors share a callback each verifies and reads the request for itself, and what they read is recorded together. A plain
     Starlette route: FastAPI's dependencies and models are not needed here, and would take their time on every message.
     """
 
@@ -44,8 +45,8 @@ class Webhooks:
     async def receive(self, request: Request) -> Response:
         """One request of a platform."""
         request.scope["route"] = self.route  # for the metrics
-        link = self._platforms.links.get(request.path_params["connector"])
-        if link is None:
+        sharing = self._platforms.sharing(request.path_params["connector"])
+        if not sharing:
             raise HTTPException(404)
         webhook = Webhook(
             method=request.method,
@@ -53,41 +54,63 @@ class Webhooks:
             headers=Headers(dict(request.headers)),
             body=await request.body(),
         )
-        return await (self._events if request.method == "POST" else _handshake)(link.connector, webhook)
+        return await self._events(sharing, webhook) if request.method == "POST" else _handshake(sharing, webhook)
 
-    async def _events(self, connector: Connector, webhook: Webhook) -> Response:
-        try:
-            await _computed(lambda: connector.verify(webhook), webhook)
-        except InvalidWebhook as error:
-            logger.info("webhook %s: refused: %s", connector.name, error)
+    async def _events(self, sharing: Sequence[Connector], webhook: Webhook) -> Response:
+        proven = [each for each in sharing if await _proven(each, webhook)]
+        if not proven:
             return Response(status_code=401)
-        except Exception as error:  # noqa: BLE001 - fail closed: what cannot be proven is not read
-            logger.error("webhook %s: could not be verified: %s", connector.name, origin(error))
-            return Response(status_code=401)
+        events: list[Incoming] = []
+        statuses = [await _read(each, webhook, events) for each in proven]
         try:
-            if events := await _computed(lambda: connector.parse(webhook), webhook):
+            if events:  # also those beside a connector that failed: what is recorded twice is answered once
                 await self._platforms.accept(events)
-        except InvalidWebhook as error:
-            logger.warning("webhook %s: not understood: %s", connector.name, error)
-            return Response(status_code=400)
         except TransientError as error:
-            logger.warning("webhook %s: not recorded: %s", connector.name, error)
+            logger.warning("webhook %s: not recorded: %s", sharing[0].name, error)
             return _later(error)
         except Exception as error:  # noqa: BLE001 - whatever a third party raises: its text may hold the message
-            logger.error("webhook %s: failed: %s", connector.name, origin(error))
+            logger.error("webhook %s: failed: %s", sharing[0].name, origin(error))
             return Response(status_code=500)
-        return Response(status_code=200)
+        return Response(status_code=500 if 500 in statuses else min(statuses))
 
 
-async def _handshake(connector: Connector, webhook: Webhook) -> Response:
-    if not isinstance(connector, Handshaking):
-        return Response(status_code=405, headers={"Allow": "POST"})
+async def _proven(connector: Connector, webhook: Webhook) -> bool:
     try:
-        return PlainTextResponse(connector.handshake(webhook))
+        await _computed(lambda: connector.verify(webhook), webhook)
     except InvalidWebhook as error:
-        logger.warning("webhook %s: handshake refused: %s", connector.name, error)
+        logger.info("webhook %s: refused: %s", connector.name, error)
+        return False
+    except Exception as error:  # noqa: BLE001 - fail closed: what cannot be proven is not read
+        logger.error("webhook %s: could not be verified: %s", connector.name, origin(error))
+        return False
+    return True
+
+
+async def _read(connector: Connector, webhook: Webhook, events: list[Incoming]) -> int:
+    """Add what the connector reads to `events`; the status that this makes of the request."""
+    try:
+        events += await _computed(lambda: connector.parse(webhook), webhook)
+    except InvalidWebhook as error:
+        logger.warning("webhook %s: not understood: %s", connector.name, error)
+        return 400
     except Exception as error:  # noqa: BLE001 - as above
-        logger.error("webhook %s: handshake failed: %s", connector.name, origin(error))
+        logger.error("webhook %s: failed: %s", connector.name, origin(error))
+        return 500
+    return 200
+
+
+def _handshake(sharing: Sequence[Connector], webhook: Webhook) -> Response:
+    """Whichever knows the token answers, the first that is asked is that of the path."""
+    able = [each for each in sharing if isinstance(each, Handshaking)]
+    if not able:
+        return Response(status_code=405, headers={"Allow": "POST"})
+    for each in able:
+        try:
+            return PlainTextResponse(each.handshake(webhook))
+        except InvalidWebhook as error:
+            logger.warning("webhook %s: handshake refused: %s", sharing[0].name, error)
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.error("webhook %s: handshake failed: %s", sharing[0].name, origin(error))
     return Response(status_code=401)
 
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from langchain_core.language_models import BaseChatModel
 from messaging import URL, Bot, section
-from server_fakes import Pages, WordEmbeddings
+from server_fakes import MANUAL, Pages, WordEmbeddings
 
 from assistant.assistant import Assistant
 from assistant.knowledge import Knowledge
@@ -23,11 +23,6 @@ from assistant.knowledge.passages import Passage
 from assistant.server.app import create_app
 from assistant.settings import Settings
 from assistant.testing.echo import EchoChat
-
-HOURS = "The pump is oiled every 200 hours of operation."
-MANUAL = Passage(
-    "p1", "/srv/manual.md", "Pump manual", f"{HOURS} Use mineral oil only.", score=0.9, start=10, end=80, page=3
-)
 
 
 @pytest.fixture(autouse=True)

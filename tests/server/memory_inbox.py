@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from assistant.inbox import Entry, Part, Reply, Respond, Shown, Turn, UnknownTurn, turn_id
+from assistant.inbox import Entry, Part, Reply, Respond, Shown, State, Turn, UnknownTurn, turn_id
 from assistant.types import Address, Incoming
 
 Records = dict[str, dict[str, Any]]
@@ -19,19 +18,23 @@ class MemoryDesk:
         self._records = records
 
     async def ashow(self, id: str) -> Shown:
-        if id not in self._records or self._records[id]["state"] == "dropped":
+        if id not in self._records:
             raise UnknownTurn(f"no turn {id!r}")
         record = self._records[id]
         message: Incoming = record["message"]
         reply: Reply | None = record.get("reply")
         entry = Entry(
-            id, "web", str(message.address), message.text, record["state"], 1, datetime.now(UTC), record.get("error")
+            id, "web", str(message.address), message.text, record["state"], 1, message.sent_at, record.get("error")
         )
         parts = tuple(
             Part(f"{id}#{n}", each.text, "delivered") for n, each in enumerate(reply.messages if reply else ())
         )
         details: Mapping[str, Any] = reply.details if reply else {}
         return Shown(entry, (message,), parts, details, (), record.get("answered_by"))
+
+    async def alist(self, *, state: State, limit: int) -> list[Entry]:
+        found = [id for id, record in self._records.items() if record["state"] == state]
+        return [(await self.ashow(id)).entry for id in reversed(found[-limit:])]
 
     async def adrop(self, id: str) -> None:
         if self._records[id]["state"] != "queued":

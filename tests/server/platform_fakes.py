@@ -21,11 +21,49 @@ class Handshaking(MemoryConnector):
         return webhook.query["hub.challenge"]
 
 
+class Shared(Handshaking):
+    """One of several that are sent the same webhooks; takes the chats that begin with its name."""
+
+    callback = "common"
+
+    def parse(self, webhook: Webhook) -> Sequence[Incoming]:
+        return [event for event in super().parse(webhook) if event.address.chat.startswith(self.name)]
+
+
+class OtherToken(Shared):
+    """One of them that has another token."""
+
+    def handshake(self, webhook: Webhook) -> str:
+        if webhook.query.get("hub.verify_token") != "another-secret":
+            raise InvalidWebhook("the verify token is wrong")
+        return f"second: {webhook.query['hub.challenge']}"
+
+
+class AnyToken(Shared):
+    """One of them that takes every token."""
+
+    def handshake(self, webhook: Webhook) -> str:
+        return f"any: {webhook.query['hub.challenge']}"
+
+
+class SharedUnread(Shared):
+    """One of them that understands nothing of what it is sent."""
+
+    def parse(self, webhook: Webhook) -> Sequence[Incoming]:
+        raise InvalidWebhook("the body is of another platform")
+
+
 class BadParse(MemoryConnector):
     """Cannot read what it is sent, and says so with all of it."""
 
     def parse(self, webhook: Webhook) -> Sequence[Incoming]:
         raise KeyError(webhook.body.decode())
+
+
+class SharedBadParse(BadParse):
+    """One of them that has a bug."""
+
+    callback = "common"
 
 
 class BadVerify(BadParse):

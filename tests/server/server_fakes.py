@@ -20,6 +20,11 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from assistant.knowledge.passages import Passage
 from assistant.testing.echo import EchoChat
 
+HOURS = "The pump is oiled every 200 hours of operation."
+MANUAL = Passage(
+    "p1", "/srv/manual.md", "Pump manual", f"{HOURS} Use mineral oil only.", score=0.9, start=10, end=80, page=3
+)
+
 
 class Pages(BaseRetriever):
     """Finds the same passages, whatever is asked."""

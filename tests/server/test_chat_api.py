@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from chat_site import site
-from conftest import MANUAL
 from fastapi.testclient import TestClient
 from memory_inbox import Records
-from server_fakes import Saying
+from server_fakes import MANUAL, Saying
 
 from assistant.errors import TransientError
 from assistant.knowledge import Knowledge
@@ -21,6 +20,7 @@ from assistant.server.web import READS, SESSION_WATCHED, WebChat, address_of
 
 ID = "m" * 16
 OTHER = "n" * 16
+THIRD = "t" * 16
 QUESTION = "How often is the pump oiled?"
 Open = Callable[..., TestClient]
 
@@ -252,6 +252,39 @@ def test_a_message_that_waits_can_be_stopped_and_then_the_one_before_it_goes_on(
         assert {"stopped": False} == client.post("/chat/stop", params={"id": "z" * 16}).json()
     assert 1 == len(model.asked)
     assert ["answered", "dropped"] == [record["state"] for record in records.values()]
+
+
+def test_what_waits_is_not_answered_once_the_conversation_is_to_be_forgotten(chat: Chat, records: Records) -> None:
+    model = Saying(text="one two three", delay=0.3)
+    with chat(model) as client:
+        say(begin(client), id=THIRD)  # of another session
+        say(begin(client))
+        while "running" != list(records.values())[1]["state"]:
+            pass
+        say(client, "And who oils it?", OTHER)
+        say(client, "And when?", THIRD)
+        assert {"forgotten": True} == client.delete("/chat").json()
+        assert [[("gone", {}, "gone")]] * 2 == [watch(client, id) for id in (OTHER, THIRD)]
+        while "answered" != list(records.values())[-1]["state"]:
+            pass
+    assert [THIRD, ID, OTHER, THIRD, "reset"] == [record["message"].id.split(".")[1] for record in records.values()]
+    ends = [record["state"] for record in list(records.values())[1:]]
+    assert ["answered", "dropped", "dropped", "answered"] == ends
+
+
+def test_the_history_tells_the_last_opinion_on_an_answer(chat: Chat) -> None:
+    with chat() as client:
+        begin(client)
+        for id in (ID, OTHER):
+            say(client, id=id)
+            watch(client, id)
+        opinions = []
+        for helpful in (None, True, False):
+            if helpful is not None:
+                client.post("/chat/feedback", json={"message": ID, "helpful": helpful})
+            found = client.get("/chat/history", params={"id": [ID, OTHER]}).json()["messages"]
+            opinions.append([each["opinion"] for each in found])
+    assert [[None, None], ["up", None], ["down", None]] == opinions
 
 
 def test_stop_names_a_message_of_the_own_session(chat: Chat, records: Records) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from browser import Visit, visiting
 from chat_site import site
-from conftest import MANUAL
 from fastapi.testclient import TestClient
+from server_fakes import MANUAL
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route

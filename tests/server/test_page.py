@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from browser import FAINT, UNNAMED, Visit, visiting
 from chat_site import site
-from conftest import MANUAL
 from memory_inbox import Records
-from server_fakes import Endless, Failing, Saying
+from server_fakes import MANUAL, Endless, Failing, Saying
 
 from assistant.knowledge.passages import Passage
 from assistant.testing.echo import EchoChat
@@ -219,6 +218,19 @@ async def test_an_answer_that_may_not_be_read_yet_is_read_later(serve: Serve, vi
         await visit.ask()
         assert [ANSWER] == await visit.answers(1)
         assert 0 == await visit.page.get_by_role("button", name="Try again").count()
+
+
+async def test_what_somebody_thinks_of_an_answer_is_still_shown_after_a_reload(serve: Serve, visit: Visit) -> None:
+    async with serve() as url:
+        await visit.open(url)
+        await visit.ask()
+        await visit.answers(1)
+        thumbs = [visit.page.get_by_role("button", name=name, exact=True) for name in ("Helpful", "Not helpful")]
+        async with visit.page.expect_response("**/chat/feedback"):
+            await thumbs[1].click()
+        await visit.reload()
+        await visit.answers(1)
+        assert ["false", "true"] == [await thumb.get_attribute("aria-pressed") for thumb in thumbs]
 
 
 async def test_a_new_conversation_forgets_what_was_said(serve: Serve, visit: Visit) -> None:

@@ -33,7 +33,7 @@ def viewer(web: WebChat, records: Records, last: str = "") -> AsyncGenerator[dic
 
 
 async def taken(events: AsyncGenerator[dict[str, str], None]) -> tuple[str, Any, str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         event = await anext(events)
     return event["event"], json.loads(event["data"]), event["id"]
 

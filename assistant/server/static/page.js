@@ -142,7 +142,7 @@ async function restore() {
     if (message.answer.text) {
       chat.addMessage({ text: message.answer.text, role: "ai" });
       link(bubbles().at(-1), message.id, message.answer, open);
-      chat.addMessage({ html: under(message.id, message.answer), role: "ai" });
+      chat.addMessage({ html: under(message.id, message.answer, message.opinion), role: "ai" });
     } else if (message.answer.failed) trouble(words.error, message.text);
     else note(words.stopped);
   }

@@ -14,8 +14,8 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-// The HTML under the answer to the message `id`.
-export function under(id, answer) {
+// The HTML under the answer to the message `id`; `opinion` is "up" or "down" where the visitor has one.
+export function under(id, answer, opinion = null) {
   shown.set(id, answer);
   const box = element("div", { className: "under" });
   if (answer.citations.length) box.append(list(id, answer));
@@ -24,7 +24,7 @@ export function under(id, answer) {
     const button = element("button", { className: "opinion", type: "button", title: label, data: { key: id, value } });
     button.innerHTML = THUMB;
     button.setAttribute("aria-label", label);
-    button.setAttribute("aria-pressed", "false");
+    button.setAttribute("aria-pressed", String(value === opinion));
     return button;
   };
   const opinions = element("div", { className: "opinions" }, ...thumbs.map(rate));
