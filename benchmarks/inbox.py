@@ -2,7 +2,7 @@
 
 ack        webhooks at an even pace while the model takes 2 s, against a bare Starlette endpoint in the same round
 flood      acknowledgements a second, 32 senders at once
-throughput messages a second from webhook to answer, with a model that answers at once
+throughput messages a second from webhook to answer, with a model in the process that does nothing
 takeover   two processes on PostgreSQL, one killed: until its turns are answered by the other
 idle       CPU share of a server that has nothing to do
 kills      the same people and kills on the fake Telegram: python-telegram-bot's own dispatcher, and ours
@@ -103,7 +103,7 @@ class Rounds:
 
     async def through(self, store: str) -> None:
         """A flood, messages from end to end, and idling, on one server."""
-        async with self.opened(store, longest=0.0) as world:
+        async with self.opened(store, engine__kind="blackbox_noop:Noop") as world:
             await world.converse(5, 2, prefix="warm")
             await world.settle()
             begun, sizes = time.monotonic(), self.sizes

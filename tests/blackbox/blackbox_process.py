@@ -40,7 +40,12 @@ class ServerProcess:
         }
         plain = {key: value for key, value in os.environ.items() if not key.startswith("ASSISTANT_")}
         given = {f"ASSISTANT_{key.upper()}": str(value) for key, value in {**known, **sets}.items()}
-        self.environment = {**plain, "PYTHONPATH": str(HERE), "HF_HUB_OFFLINE": "1", **given}
+        self.environment = {
+            **plain,
+            "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
+            "HF_HUB_OFFLINE": "1",
+            **given,
+        }
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
 

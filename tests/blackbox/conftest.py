@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import postgres_server
 import pytest
 from services import missing
+
+sys.path.append(str(Path(__file__).parents[1] / "meta"))  # the fake Graph server is for several folders
 
 
 @pytest.fixture(scope="session")

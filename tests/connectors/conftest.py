@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -15,6 +16,8 @@ from blockbuster import BlockBuster
 from assistant.testing.serving import serving
 from assistant.testing.telegram_api import TelegramApi
 from connectors.telegram import Telegram
+
+sys.path.append(str(Path(__file__).parents[1] / "meta"))  # the fake Graph server is for several folders
 
 SPECIFICATION = Path(__file__).parents[3] / "shared" / "contracts" / "telegram"
 """The scraped specification of the Bot API with its checker, where it is at hand."""

@@ -1,0 +1,63 @@
+"""Webhooks of Meta, the same for its four surfaces: signature, handshake, and the entries of one object."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from assistant.errors import InvalidWebhook
+from assistant.payload import check_signature, read_json
+from assistant.types import Webhook
+
+CALLBACK = "meta"
+"""`callback` of the four connectors: one application of Meta sends the events of all its surfaces to one URL."""
+
+HEADER = "X-Hub-Signature-256"
+"""developers.facebook.com/docs/graph-api/webhooks/getting-started, 2026-11. The older SHA-1 header is never read."""
+
+CHALLENGE = re.compile(r"[\x21-\x7e]{1,256}")
+"""What Meta sends to be echoed; nothing that a browser could take for a page is."""
+
+
+def verify(webhook: Webhook, *, app_secret: str) -> None:
+    """Compare the signature with that of the raw body, by HMAC-SHA256 and no other whatever the header names.
+
+    Raises:
+        InvalidWebhook: another secret or another body, or there is no secret to compare with.
+    """
+    check_signature(webhook, header=HEADER, secret=app_secret, prefix="sha256=")
+
+
+def handshake(webhook: Webhook, *, verify_token: str) -> str:
+    """The challenge of a GET by which Meta proves a URL.
+
+    Raises:
+        InvalidWebhook: it is no such request, or it has another token.
+    """
+    query = webhook.query
+    given = query.get("hub.verify_token", "")
+    same = hmac.compare_digest(given.encode(errors="replace"), verify_token.encode(errors="replace"))
+    challenge = query.get("hub.challenge", "")
+    if not verify_token or not same or query.get("hub.mode") != "subscribe" or not CHALLENGE.fullmatch(challenge):
+        raise InvalidWebhook("the query does not prove that Meta asks: hub.mode, hub.verify_token or hub.challenge")
+    return challenge
+
+
+def read(webhook: Webhook, *, object: str) -> list[dict[str, Any]]:
+    """Every entry of a request that is about `object`; none where it is about another.
+
+    Raises:
+        InvalidWebhook: the body is not JSON, or no object of JSON.
+    """
+    body = read_json(webhook)
+    if not isinstance(body, dict) or not isinstance(body.get("object"), str):
+        raise InvalidWebhook("the body has no `object`, so it is no webhook of Meta")
+    return rows(body, "entry") if body["object"] == object else []
+
+
+def rows(value: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The members of the list at `key` that are objects; none where there is no list."""
+    found = value.get(key)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
