@@ -45,7 +45,10 @@ class Engine(Section):
     kind: str = Field(
         default="vllm", description="vllm, openai, sagemaker or package.module:Class of a LangChain chat model"
     )
-    model: str = Field(default="smollm2-135m-instruct", description="built-in name, folder or hub id")
+    model: str = Field(
+        default="smollm2-135m-instruct",
+        description="built-in name, folder or hub id; the name of the endpoint (kind sagemaker)",
+    )
     base_url: str | None = Field(default=None, description="server URL ending in /v1 (kind openai)")
     api_key: SecretStr | None = Field(default=None, description="secret of that server")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(

@@ -28,7 +28,7 @@ def open_chat_model(engine: Engine, chat: Chat, cache_dir: Path) -> BaseChatMode
         case "openai":
             return _openai(engine, chat)
         case "sagemaker":
-            return _sagemaker(engine, chat)
+            return _sagemaker(engine, chat, cache_dir)
         case kind if ":" in kind:
             return _construct(_load(kind), kind, engine, chat)
     near = difflib.get_close_matches(engine.kind, KINDS, n=1, cutoff=0.0)[0]
@@ -68,18 +68,33 @@ def _openai(engine: Engine, chat: Chat) -> BaseChatModel:
     return _build(ChatServer, "openai", model=engine.model, base_url=engine.base_url, api_key=key, **given)
 
 
-def _sagemaker(engine: Engine, chat: Chat) -> BaseChatModel:
+def _sagemaker(engine: Engine, chat: Chat, cache_dir: Path) -> BaseChatModel:
     """The class lives in `deploy`, which depends on this package and not the other way round; hence by name."""
     try:
-        found = getattr(importlib.import_module("deploy"), "ChatSageMaker", None)
-    except ImportError:
-        found = None
-    if found is None:
+        found = importlib.import_module("deploy").ChatSageMaker
+    except ImportError as error:
         raise ConfigurationError(
-            "engine.kind 'sagemaker' belongs to the package deploy, and this version has no deploy.ChatSageMaker: "
-            "use 'vllm', or 'openai' with engine.base_url"
+            f"engine.kind 'sagemaker' needs the package {error.name!r}, which cannot be imported: reinstall llama-assistant-sdk"
+        ) from error
+    if "model" not in engine.model_fields_set:
+        raise ConfigurationError("engine.kind 'sagemaker' needs engine.model: the name of the endpoint")
+    if engine.api_key:
+        raise ConfigurationError(
+            "engine.kind 'sagemaker' takes no engine.api_key: AWS's own configuration says who calls "
+            "(`aws configure`, AWS_PROFILE, or engine.options.aws_profile)"
         )
-    return _construct(found, "sagemaker", engine, chat)
+    given = {
+        "endpoint": engine.model,
+        "endpoint_url": engine.base_url,
+        "chat_format": engine.chat_format,
+        "max_model_len": engine.max_model_len,
+        "max_concurrent": engine.max_concurrent,
+        "temperature": chat.temperature,
+        "max_tokens": chat.max_tokens,
+        "cache_dir": cache_dir,
+        **engine.options,
+    }
+    return _build(found, "sagemaker", **given)
 
 
 def _load(kind: str) -> Any:

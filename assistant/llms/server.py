@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
 from collections.abc import Sequence
@@ -15,18 +14,10 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import BaseMessage
 from langchain_openai import ChatOpenAI
 
-from assistant.llms.plain import mended
+from assistant.llms.defuse import defused
 
 ASK_AGAIN = 30.0
 """Seconds between two questions to a server that did not tell its context length."""
-
-CONTROL = re.compile(
-    r"<(?=\|[^|<>\s]{1,40}\|>)|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_[A-Z]+)\])"
-    r"|<(?=</?SYS>>)|<(?=/?s>)|<(?=(?:start|end)_of_[a-z]+>)|<(?=/?(?:tool_call|tool_response|think|tools)>)"
-)
-"""First character of what the chat templates of the open models use as control."""
-
-BREAK = "\N{ZERO WIDTH NON-JOINER}"
 
 
 class ChatServer(ChatOpenAI):
@@ -49,7 +40,7 @@ class ChatServer(ChatOpenAI):
     ) -> dict[str, Any]:
         payload = super()._get_request_payload(input_, stop=stop, **kwargs)
         for message in payload.get("messages", ()):
-            message["content"] = _defused(message.get("content"))
+            message["content"] = defused(message.get("content"))
         return payload
 
     def get_num_tokens(self, text: str) -> int:
@@ -94,11 +85,3 @@ class ServerProfile(dict[str, Any]):
         except (httpx2.HTTPError, ValueError, KeyError, TypeError, StopIteration):
             return  # the server is down, or no vLLM: its limits stay unknown
         self["max_input_tokens"] = tokens
-
-
-def _defused(content: Any) -> Any:
-    if isinstance(content, str):
-        return CONTROL.sub(lambda found: found.group() + BREAK, mended(content))
-    if isinstance(content, list):
-        return [{**part, "text": _defused(part["text"])} if part.get("type") == "text" else part for part in content]
-    return content

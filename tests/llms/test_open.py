@@ -136,15 +136,6 @@ def test_a_class_that_cannot_be_opened_says_why(kind: str, complaint: str) -> No
         opened(kind=kind)
 
 
-def test_sagemaker_belongs_to_deploy() -> None:
-    import deploy
-
-    if hasattr(deploy, "ChatSageMaker"):
-        pytest.skip("deploy has it")
-    with pytest.raises(ConfigurationError, match="belongs to the package deploy"):
-        opened(kind="sagemaker")
-
-
 def test_a_key_is_in_no_error_and_no_text() -> None:
     model = opened(kind="openai", model="m", base_url="http://127.0.0.1:9/v1", api_key="sk-secret")
     assert "sk-secret" not in repr(model)

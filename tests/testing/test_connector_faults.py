@@ -213,7 +213,7 @@ class Alone(MemoryConnector):
 
 
 class Silent(MemoryConnector):
-    async def typing(self, address: Address) -> None:
+    async def typing(self, address: Address, *, about: str | None = None) -> None:
         return
 
     async def react(self, address: Address, message_id: str, emoji: str | None) -> None:

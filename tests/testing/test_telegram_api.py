@@ -319,7 +319,7 @@ async def test_an_unknown_method_and_a_call_by_json_are_answered(api: TelegramAp
 
 
 async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if true():
                 return
