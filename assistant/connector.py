@@ -223,7 +223,10 @@ class Acknowledging(Protocol):
     """
 
     async def acknowledge(self, events: Sequence[Incoming]) -> None:
-        """Tell so of events that were recorded; called beside their answers. Raises nothing."""
+        """Tell so of events that were recorded; called beside their answers. Raises nothing.
+
+        One that is `Handing` too is not told of a conversation that somebody else answers in.
+        """
 
 
 @runtime_checkable

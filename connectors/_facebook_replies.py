@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,7 +12,7 @@ from assistant import markup
 from assistant.connector import parts
 from assistant.errors import Rejected
 from assistant.markup import plain, utf8, utf16
-from assistant.types import Address, Outgoing
+from assistant.types import Outgoing
 from connectors._facebook_limits import (
     COMMENT_UNITS,
     INSTAGRAM_COMMENT_LINKS,
@@ -27,6 +26,7 @@ from connectors._facebook_updates import Owner, Side
 from connectors._messaging_stamps import stamp
 from connectors._meta import Graph, Lost
 from connectors._meta_errors import WindowClosed
+from connectors._meta_text import unhurried
 from connectors._meta_webhooks import rows
 
 NUMBERING_UNITS = 12
@@ -42,9 +42,6 @@ MESSAGES = 25
 
 REMEMBERED = 1000
 """Comments that were read, for the next part of an answer."""
-
-LONG = 1000
-"""Characters from which splitting may take milliseconds, and a hundred times that where every word is marked up."""
 
 Post = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """`Graph.post`, or `Graph.finish`."""
@@ -89,7 +86,7 @@ def split(outgoing: Outgoing, owner: Owner) -> list[Outgoing]:
 
 async def parted(outgoing: Outgoing, owner: Owner) -> list[Outgoing]:
     """`split`, beside the event loop where it may take long."""
-    return split(outgoing, owner) if len(outgoing.text) < LONG else await asyncio.to_thread(split, outgoing, owner)
+    return await unhurried(lambda: split(outgoing, owner), outgoing.text)
 
 
 def _pieces(text: str, side: Side, *, private: bool, room: int = 0) -> list[str]:

@@ -6,11 +6,11 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from assistant.types import Address, Incoming, Kind, Webhook
-from connectors._meta_webhooks import read, rows
+from connectors._meta_webhooks import MALFORMED, moment, read, rows
 
 LOG = logging.getLogger(__name__)
 
@@ -31,9 +31,6 @@ developers.facebook.com/docs/graph-api/webhooks/reference/page, field feed, 2026
 
 FIELDS = ("comments", "live_comments")
 """Of Instagram. developers.facebook.com/docs/graph-api/webhooks/reference/instagram, 2026-11."""
-
-MILLISECONDS = 100_000_000_000
-"""Times beyond are in milliseconds: as seconds they would be in the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ def _event(change: Change, owner: Owner) -> Incoming | None:
     """The event of a change; None: of a kind that is not known, or of the owner itself."""
     try:
         found = _on_page(change, owner) if change.side == "facebook" else _on_instagram(change, owner)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+    except MALFORMED as error:
         LOG.warning("%s: a change of %r is not understood and left out: %r", owner.connector, change.field, error)
         return None
     if found is not None and owner.owns(found.sender):
@@ -208,10 +205,7 @@ def _time(value: object) -> datetime:
         if at.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone")
         return at
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is no time")
-    seconds = float(value)
-    return datetime.fromtimestamp(seconds / 1000 if seconds > MILLISECONDS else seconds, UTC)
+    return moment(value)
 
 
 def _order(at: datetime, change: Change) -> str:

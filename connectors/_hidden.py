@@ -1,8 +1,9 @@
-"""Secrets kept out of the logs of libraries, which write down every URL they ask."""
+"""Secrets kept out of the logs of libraries, which write down every URL they ask or are asked."""
 
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote
 
 
 class Hidden(logging.Filter):
@@ -20,6 +21,7 @@ class Hidden(logging.Filter):
         "telegram.Bot",
         "telegram.request.BaseRequest",
         "telegram.request.HTTPXRequest",
+        "uvicorn.access",
     )
 
     def __init__(self) -> None:
@@ -28,7 +30,8 @@ class Hidden(logging.Filter):
 
     def hide(self, *secrets: str | None) -> None:
         """From now on these are shown as an ellipsis."""
-        self._secrets.update(secret for secret in secrets if secret)
+        given = [secret for secret in secrets if secret]
+        self._secrets.update(given, (quote(secret, safe="") for secret in given))  # as a URL has it
         for name in self.LOGGERS:
             logging.getLogger(name).addFilter(self)
 
@@ -42,7 +45,9 @@ class Hidden(logging.Filter):
         """Every record passes, without the secrets."""
         text = record.getMessage()
         cleaned = self.clean(text)
-        if cleaned != text:
+        if cleaned != text and isinstance(record.args, tuple):  # uvicorn's own format wants them one by one
+            record.args = tuple(self.clean(each) if isinstance(each, str) else each for each in record.args)
+        if record.getMessage() != cleaned:
             record.msg, record.args = cleaned, ()
         return True
 

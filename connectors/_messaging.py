@@ -9,7 +9,6 @@ from typing import Any, Literal
 from assistant.connector import Capabilities, Finding, Holder
 from assistant.errors import AssistantError, Rejected
 from assistant.types import Address, Attachment, Incoming, Outgoing, Receipt, Webhook
-from connectors._hidden import HIDDEN
 from connectors._messaging_bodies import Body, bodies, check, parted, split, to
 from connectors._messaging_check import Identity, checked
 from connectors._messaging_files import reference
@@ -17,9 +16,11 @@ from connectors._messaging_holders import OPENING, holder, window
 from connectors._messaging_limits import QUICK_REPLIES, RATES, TYPING_SECONDS, Surface
 from connectors._messaging_updates import Account
 from connectors._messaging_updates import read as events_of
-from connectors._meta import Graph, Lost
+from connectors._meta import Lost
+from connectors._meta_account import MetaAccount
 from connectors._meta_errors import code_of
-from connectors._meta_webhooks import CALLBACK, handshake, read, verify
+from connectors._meta_options import disclosed
+from connectors._meta_webhooks import read
 
 LOG = logging.getLogger(__name__)
 
@@ -27,19 +28,17 @@ INVALID = 100
 """Meta's code of a call with something in it that is not there, such as a message that was unsent."""
 
 
-class Messaging:
+class Messaging(MetaAccount):
     """One account of one of the two.
 
     Args:
         surface: which of the two.
         account: who reads.
         identity: whose messages are sent, and where that is asked.
-        graph: the calls of that account.
-        app_secret: that webhooks are signed with.
-        verify_token: a word that Meta shows when it asks for the webhook's URL.
         disclosure: what people are told of the bot; True: the bot's own sentence.
         reactions: whether the bot can react.
         unknown_sends: as `inbox.unknown_sends`, for this connector; None: that.
+        access: of `MetaAccount`, all but what `account` and `identity` have.
     """
 
     def __init__(
@@ -48,39 +47,22 @@ class Messaging:
         surface: Surface,
         account: Account,
         identity: Identity,
-        graph: Graph,
-        app_secret: str,
-        verify_token: str,
-        disclosure: str | bool,
+        disclosure: str | bool | None,
         reactions: bool,
         unknown_sends: Literal["resend", "park"] | None,
+        **access: Any,
     ) -> None:
-        self.name = account.connector
+        super().__init__(name=account.connector, credential=identity.token_key, **access)
         self.unknown_sends = unknown_sends
-        self.disclosure: str | None = disclosure if isinstance(disclosure, str) else "" if disclosure else None
+        self.disclosure = disclosed(disclosure)
         self.capabilities = Capabilities(
             text_limit=surface.text_limit, text_unit=surface.unit, typing_seconds=TYPING_SECONDS, media=True,
             buttons=QUICK_REPLIES, reactions=reactions, rates=RATES, reports=True, repeats="doubled",
         )  # fmt: skip
-        self._surface, self._account, self._identity, self._graph = surface, account, identity, graph
-        self._secret, self._word = app_secret, verify_token
-        HIDDEN.hide(self._word)
+        self._surface, self._account, self._identity = surface, account, identity
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, account={self._account.id!r})"
-
-    @property
-    def callback(self) -> str:
-        """All surfaces of Meta can send to one URL."""
-        return CALLBACK
-
-    def verify(self, webhook: Webhook) -> None:
-        """Compare the signature of the raw body. Raises InvalidWebhook: another secret, or another body."""
-        verify(webhook, app_secret=self._secret)
-
-    def handshake(self, webhook: Webhook) -> str:
-        """The challenge by which Meta proves the URL. Raises InvalidWebhook: another word."""
-        return handshake(webhook, verify_token=self._word)
 
     def parse(self, webhook: Webhook) -> Sequence[Incoming]:
         """Every event of this account's conversations. Raises InvalidWebhook: it is no webhook of Meta."""
@@ -97,20 +79,7 @@ class Messaging:
         be, the receipt names what arrived, and is "failed".
         """
         check(outgoing, self._surface)
-        made = await self._made(outgoing)
-        ids: list[str] = []
-        try:
-            for body in made:
-                ids.append(await self._posted(body, begun=bool(ids)))
-        except Lost as error:
-            LOG.warning("%s: nobody knows whether a message to %s arrived: %s", self.name, outgoing.address, error)
-            return Receipt(tuple(ids), "unknown")
-        except AssistantError as error:
-            if not ids:
-                raise
-            LOG.error("%s: the rest of a message to %s did not arrive: %s", self.name, outgoing.address, error)
-            return Receipt(tuple(ids), "failed")
-        return Receipt(tuple(ids))
+        return await self._delivered(await self._made(outgoing), self._posted, to=outgoing.address)
 
     async def send_beyond(self, outgoing: Outgoing) -> Receipt:
         """Raises Rejected: there is nothing that a bot may send outside the window."""
@@ -161,10 +130,6 @@ class Messaging:
     async def check(self) -> Sequence[Finding]:
         """The version, the token, the account, and the fields that its webhooks have."""
         return await checked(self._graph, self._identity, app_id=self._account.app_id)
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._graph.aclose()
 
     async def _act(self, chat: str, action: str, **more: Any) -> None:
         """Show something that is no message; twice is as once."""

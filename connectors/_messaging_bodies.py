@@ -6,7 +6,6 @@ Citations are left in the text: a card would cut their titles, and take them awa
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,14 +27,11 @@ from connectors._messaging_limits import (
     Surface,
 )
 from connectors._messaging_stamps import message_id, stamp
-from connectors._meta_text import plain, plain_parts
+from connectors._meta_text import plain, plain_parts, unhurried
 
 LOG = logging.getLogger(__name__)
 
 Body = dict[str, Any]
-
-LONG = 1000
-"""Characters from which splitting may take milliseconds, and a hundred times that where every word is marked up."""
 
 
 def split(outgoing: Outgoing, surface: Surface) -> tuple[Outgoing, ...]:
@@ -48,7 +44,7 @@ def split(outgoing: Outgoing, surface: Surface) -> tuple[Outgoing, ...]:
 
 async def parted(outgoing: Outgoing, surface: Surface) -> tuple[Outgoing, ...]:
     """`split`, beside the event loop where it may take long."""
-    return split(outgoing, surface) if len(outgoing.text) < LONG else await asyncio.to_thread(split, outgoing, surface)
+    return await unhurried(lambda: split(outgoing, surface), outgoing.text)
 
 
 def check(outgoing: Outgoing, surface: Surface) -> None:

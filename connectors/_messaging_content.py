@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.bot.phrases import COMMANDS
 from assistant.types import Attachment, Kind
 from connectors._messaging_files import attachments, linked
-
-COMMAND = re.compile(r"/(?P<name>[a-z]+)", re.IGNORECASE)
-"""Neither platform knows commands, but people who know the bot from elsewhere type them: one alone is one."""
+from connectors._meta_commands import command
 
 GET_STARTED = frozenset({"GET_STARTED", "GET_STARTED_PAYLOAD", "<GET_STARTED_PAYLOAD>", "FACEBOOK_WELCOME"})
 """What the button that begins a conversation is set up to give back, as Meta's pages and tools have it."""
@@ -55,15 +51,13 @@ def _tap(tap: Mapping[str, Any]) -> Content:
     said = payload or (title if isinstance(title, str) else "")
     if not said:
         raise ValueError("a tap says nothing")
-    command = _said(said)
-    return command if command.kind == "command" else Content("button", said)
+    typed = command(said)
+    return Content("command", typed) if typed else Content("button", said)
 
 
 def _said(text: str) -> Content:
-    command = COMMAND.fullmatch(text.strip())
-    if command and command["name"].lower() in COMMANDS:
-        return Content("command", f"/{command['name'].lower()}")
-    return Content("text", text)
+    typed = command(text)
+    return Content("command", typed) if typed else Content("text", text)
 
 
 def _payload(told: Mapping[str, Any]) -> str:

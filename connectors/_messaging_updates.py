@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +13,7 @@ from assistant.types import Address, Incoming
 from connectors._messaging_content import content
 from connectors._messaging_holders import HANDOVERS
 from connectors._messaging_stamps import stamped
-from connectors._meta_webhooks import rows
+from connectors._meta_webhooks import MALFORMED, moment, rows
 
 LOG = logging.getLogger(__name__)
 
@@ -26,11 +25,6 @@ FIELDS = frozenset({
     "messaging_referral", "messaging_referrals", "messaging_seen", "standby",
 })  # fmt: skip
 """Fields of changes that are events of a conversation: Instagram has been seen to tell them this way too."""
-
-MILLISECONDS = 10**11
-"""From here on a time is not in seconds: the samples of the app's dashboard are."""
-
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +47,15 @@ class Told:
 
     def event(self, id: str, **fields: Any) -> Incoming:
         """An event of it, with this id and at its time."""
-        time = int(self.item["timestamp"])
-        seconds = time / 1000 if time >= MILLISECONDS else time
+        at = moment(self.item["timestamp"])
         raw = {**self.item, "standby": True} if self.standby else self.item
         return Incoming(**{
             "id": id,
             "address": Address(self.account.connector, self.account.id, self.person),
             "sender": self.person,
             "text": "",
-            "sent_at": datetime.fromtimestamp(seconds, UTC),
-            "order": f"{int(seconds * 1000):015d}",
+            "sent_at": at,
+            "order": f"{round(at.timestamp() * 1000):015d}",
             "raw": raw,
             **fields,
         })  # fmt: skip

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from assistant.errors import RateLimited, TransientError
+from assistant.errors import RateLimited, Rejected, TransientError
 from connectors._hidden import HIDDEN
 from connectors._meta_download import download
 from connectors._meta_errors import Unclear, explained, refusal
@@ -35,8 +35,8 @@ UNSENT = (
 )
 """What is raised before the first byte of a request has left. www.python-httpx.org/exceptions, 2026-06."""
 
-GATEWAYS = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
-"""A gateway gave up on what stands behind it, which may have done what it was asked."""
+UNCLEAR = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+"""Without an answer of the Graph API: something broke behind a gateway, which may have done what it was asked before."""
 
 
 class Lost(Exception):
@@ -133,8 +133,11 @@ class Graph:
         files = {field: (name, data, mime_type)}
         return await self._call("POST", path, harmless=True, data=dict(fields), files=files)
 
-    async def download(self, url: str, *, max_bytes: int) -> bytes:
-        """The content of a file of Meta's; its own hosts alone are asked, and see the token where they need it.
+    async def download(self, url: str, *, max_bytes: int, private: bool = False) -> bytes:
+        """The content of a file of Meta's; its own hosts alone are asked.
+
+        `private`: the address is of an answer of Meta's, and wants the token. One that came in a message may be one that its
+        writer chose: with the token, what the Graph API says at it would be taken for the file.
 
         Raises:
             Rejected: larger than `max_bytes`, gone, or not of Meta's.
@@ -142,7 +145,12 @@ class Graph:
         """
         client = await self._ready()
         return await download(
-            client, url, max_bytes=max_bytes, name=self.name, base_url=self.base_url, headers=self._headers
+            client,
+            url,
+            max_bytes=max_bytes,
+            name=self.name,
+            base_url=self.base_url,
+            headers=self._headers if private else {},
         )
 
     async def aclose(self) -> None:
@@ -161,6 +169,8 @@ class Graph:
             raise Lost(str(error)) from error.__cause__
 
     async def _answer(self, method: str, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            raise Rejected(f"{self.name}: {path!r:.100} has an id that none of Meta's is")
         client = await self._ready()
         url = f"{self.base_url}/{self.version}/{quote(path.strip('/'), safe='/')}"
         params = {**content.pop("params", {}), **self._proof}
@@ -173,7 +183,7 @@ class Graph:
         if response.is_success and (answer := _json(response.content)) is not None and "error" not in answer:
             return answer
         refused = refusal(response.status_code, response.content)
-        if refused.code is None and (response.is_success or response.status_code in GATEWAYS):
+        if refused.code is None and (response.is_success or response.status_code in UNCLEAR):
             raise Lost(str(refused))
         raise explained(refused, response.headers, name=self.name, credential=self._credential) from refused
 

@@ -29,7 +29,7 @@ class MetaAccount:
 
     Args:
         name: of the connector's section.
-        token: that calls are made with, from the key `token_key`.
+        token: that calls are made with, from the key `credential`.
         app_secret: that webhooks are signed with, and calls are proven with.
         verify_token: a word that Meta shows when it asks for the webhook's URL.
         base_url: where the Graph API is.
@@ -44,7 +44,7 @@ class MetaAccount:
         *,
         name: str,
         token: str | None,
-        token_key: str,
+        credential: str,
         app_secret: str | None,
         verify_token: str | None,
         base_url: str,
@@ -54,14 +54,14 @@ class MetaAccount:
         self._secret = application_secret(app_secret, name=name)
         self._word = verification_token(verify_token, name=name)
         HIDDEN.hide(self._word)
-        self._token = access_token(token, name=name, key=token_key)
+        self._token = access_token(token, name=name, key=credential)
         self._graph = Graph(
             name=name,
             token=self._token,
             app_secret=self._secret,
             base_url=api_base(base_url, name=name, key="graph_base_url"),
             version=api_version(version, name=name, key="graph_version"),
-            credential=token_key,
+            credential=credential,
         )
 
     @property

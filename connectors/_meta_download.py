@@ -10,8 +10,8 @@ import httpx2
 from assistant.errors import RateLimited, Rejected, TransientError
 from connectors._meta_errors import wait
 
-WITH_TOKEN = frozenset({"graph.facebook.com", "graph.instagram.com", "lookaside.fbsbx.com"})
-"""Hosts that see the token: the last has the files of WhatsApp. …/whatsapp/business-phone-numbers/media, 2026-06."""
+PRIVATE = "lookaside.fbsbx.com"
+"""The host that sees the token: it has the files of WhatsApp. …/whatsapp/business-phone-numbers/media, 2026-06."""
 
 HOSTS = (
     "facebook.com",
@@ -34,7 +34,7 @@ GONE = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 async def download(
     client: httpx2.AsyncClient, url: str, *, max_bytes: int, name: str, base_url: str, headers: Mapping[str, str]
 ) -> bytes:
-    """The content at `url`; `headers` has the token, `base_url` is where the account's calls go.
+    """The content at `url`; `headers` has the token if the file wants it, `base_url` is where the account's calls go.
 
     Raises:
         Rejected: larger than `max_bytes`, gone, or not at a host of Meta's.
@@ -48,7 +48,7 @@ async def download(
             found = await _fetch(client, place, shown, max_bytes=max_bytes, name=name)
             if isinstance(found, bytes):
                 return found
-            place, shown = _place(str(place.join(found)), own, name), {}
+            place, shown = _place(found, own, name, beside=place), {}
     except httpx2.RequestError as error:
         raise TransientError(f"{name}: a file of Meta's did not arrive ({type(error).__name__})") from None
     raise Rejected(f"{name}: a file of Meta's is behind more than {REDIRECTS} redirects")
@@ -84,10 +84,10 @@ def _check(response: httpx2.Response, name: str) -> None:
         raise TransientError(f"{name}: Meta answers HTTP {status} in place of a file")
 
 
-def _place(url: str, own: tuple[str, str, int | None], name: str) -> httpx2.URL:
-    """The address, if it is one of Meta's or of the server that is called."""
+def _place(url: str, own: tuple[str, str, int | None], name: str, *, beside: httpx2.URL | None = None) -> httpx2.URL:
+    """The address, if it is one of Meta's or of the server that is called; one without a host is that of `beside`."""
     try:
-        place = httpx2.URL(url)
+        place = beside.join(url) if beside else httpx2.URL(url)
     except (httpx2.InvalidURL, TypeError):
         raise Rejected(f"{name}: the address of a file is none") from None
     at_meta = place.scheme == "https" and any(place.host == host or place.host.endswith(f".{host}") for host in HOSTS)
@@ -97,7 +97,7 @@ def _place(url: str, own: tuple[str, str, int | None], name: str) -> httpx2.URL:
 
 
 def _needs_token(place: httpx2.URL) -> bool:
-    return place.scheme == "https" and place.host in WITH_TOKEN
+    return place.scheme == "https" and place.host == PRIVATE
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:

@@ -194,7 +194,7 @@ def _usage(value: str) -> float | None:
     except (ValueError, RecursionError):
         return None
     minutes = list(_minutes(found))
-    return max(minutes) * MINUTE if minutes and max(minutes) > 0 else None
+    return max(minutes) * MINUTE if minutes else None
 
 
 def _minutes(value: object, depth: int = 0) -> Iterator[float]:
@@ -202,8 +202,8 @@ def _minutes(value: object, depth: int = 0) -> Iterator[float]:
         return
     if isinstance(value, dict):
         given = value.get("estimated_time_to_regain_access")
-        if isinstance(given, int | float) and not isinstance(given, bool):
-            yield float(given)
+        if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
+            yield float(min(given, LONGEST_WAIT))  # also of what no float holds
         for each in value.values():
             yield from _minutes(each, depth + 1)
     elif isinstance(value, list):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from markdown_it.tree import SyntaxTreeNode
 
@@ -12,10 +13,15 @@ from assistant import markup
 from assistant.markup import Mark, Renderer, Run, plain, utf8, utf16
 from connectors._meta_marks import AS_LITERAL, AS_SEEN, FENCE, FENCED, HAIR, LITERAL, QUOTED, RESERVED, mark, settle
 
-__all__ = ["Unit", "plain", "plain_parts", "whatsapp", "whatsapp_parts"]
+__all__ = ["Unit", "plain", "plain_parts", "unhurried", "whatsapp", "whatsapp_parts"]
 
 Unit = Literal["characters", "bytes"]
 """What a limit counts. Meta does not say what a character is, so the largest of what it can be is taken: UTF-16 code units."""
+
+LONG = 1000
+"""Characters from which splitting may take milliseconds, and a hundred times that where every word is marked up."""
+
+T = TypeVar("T")
 
 TICK = LITERAL[3]
 """A backtick that is only a character."""
@@ -102,6 +108,11 @@ def plain_parts(text: str, *, limit: int, unit: Unit) -> list[str]:
     """Markdown pieces, each of which `plain` writes within `limit`; at least one."""
     count = utf8 if unit == "bytes" else utf16
     return _parts(text, limit, lambda piece: count(plain(piece)), count)
+
+
+async def unhurried(split: Callable[[], T], text: str) -> T:
+    """What `split` gives of a text; beside the event loop where that may take long."""
+    return split() if len(text) < LONG else await asyncio.to_thread(split)
 
 
 def _parts(text: str, limit: int, size: Callable[[str], int], count: Callable[[str], int]) -> list[str]:

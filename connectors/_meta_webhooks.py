@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from assistant.errors import InvalidWebhook
@@ -17,8 +18,15 @@ CALLBACK = "meta"
 HEADER = "X-Hub-Signature-256"
 """developers.facebook.com/docs/graph-api/webhooks/getting-started, 2026-11. The older SHA-1 header is never read."""
 
-CHALLENGE = re.compile(r"[\x21-\x7e]{1,256}")
+CHALLENGE = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 """What Meta sends to be echoed; nothing that a browser could take for a page is."""
+
+
+MILLISECONDS = 10**11
+"""From here on a time is not in seconds, as which it would be in the year 5138: Meta writes both."""
+
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
+"""What reading an event raises that is not as it should be; it is left out, and the others of its batch are read."""
 
 
 def verify(webhook: Webhook, *, app_secret: str) -> None:
@@ -61,3 +69,11 @@ def rows(value: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """The members of the list at `key` that are objects; none where there is no list."""
     found = value.get(key)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def moment(time: Any) -> datetime:
+    """A time of Meta's, in seconds or milliseconds, as a number or in digits. Raises one of `MALFORMED`: it is none."""
+    if isinstance(time, bool):
+        raise TypeError(f"{time!r} is no time")
+    number = int(time)
+    return datetime.fromtimestamp(number / 1000 if number >= MILLISECONDS else number, UTC)

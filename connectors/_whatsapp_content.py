@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from assistant.bot.phrases import COMMANDS
 from assistant.types import Attachment, Kind
+from connectors._meta_commands import command
 
 Json = Mapping[str, Any]
-
-COMMAND = re.compile(r"/(?P<name>[a-z]+)", re.IGNORECASE)
-"""WhatsApp knows no commands, but people who know the bot from elsewhere type them: one alone is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +36,11 @@ def content(message: Json) -> Content:
 
 
 def _text(message: Json) -> Content:
-    text = str(message["text"]["body"])
-    command = COMMAND.fullmatch(text.strip())
-    if command and command["name"].lower() in COMMANDS:
-        return Content("command", f"/{command['name'].lower()}")
-    return Content("text", text)
+    text = message["text"]["body"]
+    if not isinstance(text, str):
+        raise TypeError(f"the body of a text is {type(text).__name__}")
+    typed = command(text)
+    return Content("command", typed) if typed else Content("text", text)
 
 
 def _file(kind: Literal["image", "audio", "video", "document", "sticker"]) -> Callable[[Json], Content]:

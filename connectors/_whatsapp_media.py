@@ -70,7 +70,7 @@ async def fetched(attachment: Attachment, graph: Graph, *, max_bytes: int) -> by
     size = found.get("file_size")
     if isinstance(size, int) and size > max_bytes:
         raise too_large
-    return await graph.download(_text(found, "url", graph.name), max_bytes=max_bytes)
+    return await graph.download(_text(found, "url", graph.name), max_bytes=max_bytes, private=True)
 
 
 def _type(attachment: Attachment) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,11 @@ from assistant.connector import parts
 from assistant.errors import Rejected
 from assistant.markup import utf16
 from assistant.types import Address, Attachment, Outgoing
-from connectors._meta_text import whatsapp, whatsapp_parts
+from connectors._meta_text import unhurried, whatsapp, whatsapp_parts
 from connectors._whatsapp_keyboard import Keyboard, keyboard
 from connectors._whatsapp_limits import CAPTION_CHARS, KEY_CHARS, MEDIA, TEXT_CHARS
 from connectors._whatsapp_media import medium, sent_as
 from connectors._whatsapp_people import recipient
-
-LONG = 1000
-"""Characters from which splitting may take milliseconds, and a hundred times that where every word is marked up."""
 
 TAIL = 256
 """Characters that stand at least above buttons, where a text is cut for them."""
@@ -60,9 +56,7 @@ def split(outgoing: Outgoing, style: Style) -> tuple[Outgoing, ...]:
 
 async def parted(outgoing: Outgoing, style: Style) -> tuple[Outgoing, ...]:
     """`split`, beside the event loop where it may take long."""
-    if len(outgoing.text) < LONG:
-        return split(outgoing, style)
-    return await asyncio.to_thread(split, outgoing, style)
+    return await unhurried(lambda: split(outgoing, style), outgoing.text)
 
 
 def check(outgoing: Outgoing, style: Style) -> None:

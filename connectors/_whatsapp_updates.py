@@ -6,13 +6,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from assistant.connector import Holder
 from assistant.types import Address, Incoming, ReceiptState
 from connectors._meta_errors import reported
-from connectors._meta_webhooks import rows
+from connectors._meta_webhooks import MALFORMED, moment, rows
 from connectors._whatsapp_content import Content, content
 from connectors._whatsapp_limits import WINDOW_SECONDS
 from connectors._whatsapp_people import Person, contact, known
@@ -39,11 +38,6 @@ OPENING = ("text", "media", "button", "command")
 AGENT = ("meta_business_agent", "ai_agent")
 """How a hand-over names Meta's own agent, as an app and as a role."""
 
-MILLISECONDS = 10**11
-"""From here on a time is not in seconds: hand-overs have been seen with either."""
-
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
-
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -63,15 +57,14 @@ class Scope:
 
     def event(self, item: Json, person: Person, **fields: Any) -> Incoming:
         """An event of `item`, which has the time and, unless it is given, the id."""
-        time = int(item["timestamp"])
-        seconds = time / 1000 if time >= MILLISECONDS else time
+        at = moment(item["timestamp"])
         raw = {**item, "standby": True} if self.standby else item
         return Incoming(**{
             "id": _id(item["id"]) if "id" not in fields else "",
             "address": Address(self.number.connector, self.number.id, person.chat),
             "sender": person.chat,
-            "sent_at": datetime.fromtimestamp(seconds, UTC),
-            "order": f"{int(seconds):012d}",
+            "sent_at": at,
+            "order": f"{int(at.timestamp()):012d}",
             "raw": raw,
             "aliases": person.aliases,
             **fields,

@@ -74,7 +74,7 @@ class Facebook(MetaAccount):
         unknown_sends: Literal["resend", "park"] | None = None,
     ) -> None:
         super().__init__(
-            name=name, token=page_access_token, token_key="page_access_token", app_secret=app_secret,
+            name=name, token=page_access_token, credential="page_access_token", app_secret=app_secret,
             verify_token=verify_token, base_url=graph_base_url, version=graph_version,
         )  # fmt: skip
         self.unknown_sends = unknown_sends

@@ -8,17 +8,7 @@ from connectors._messaging import Messaging
 from connectors._messaging_check import Identity
 from connectors._messaging_limits import ACCOUNT_FIELDS, INSTAGRAM
 from connectors._messaging_updates import Account
-from connectors._meta import Graph
-from connectors._meta_options import (
-    FACEBOOK,
-    access_token,
-    api_base,
-    api_version,
-    application_secret,
-    identifier,
-    require,
-    verification_token,
-)
+from connectors._meta_options import FACEBOOK, identifier, require
 from connectors._meta_options import INSTAGRAM as INSTAGRAM_HOST
 
 WHERE = (
@@ -61,7 +51,7 @@ class Instagram(Messaging):
         app_secret: str | None = None,
         verify_token: str | None = None,
         app_id: str | int | None = None,
-        disclosure: str | bool = True,
+        disclosure: str | bool | None = True,
         graph_base_url: str | None = None,
         graph_version: str | None = None,
         name: str = "instagram",
@@ -70,24 +60,12 @@ class Instagram(Messaging):
         account = identifier(account_id, name=name, key="account_id", where=WHERE)
         app = None if app_id is None else identifier(app_id, name=name, key="app_id", where=APP)
         identity = _identity(account, login, page_id, name)
-        secret = application_secret(app_secret, name=name)
         host = INSTAGRAM_HOST if login == "instagram" else FACEBOOK
-        graph = Graph(
-            name=name,
-            token=_token(access_token, name),
-            app_secret=secret,
-            base_url=api_base(graph_base_url or host, name=name, key="graph_base_url"),
-            version=api_version(graph_version, name=name, key="graph_version"),
-        )
         super().__init__(
-            surface=INSTAGRAM, account=Account(name, account, app), identity=identity, graph=graph, app_secret=secret,
-            verify_token=verification_token(verify_token, name=name), disclosure=disclosure, reactions=False,
-            unknown_sends=unknown_sends,
+            surface=INSTAGRAM, account=Account(name, account, app), identity=identity, disclosure=disclosure, reactions=False,
+            unknown_sends=unknown_sends, token=access_token, app_secret=app_secret, verify_token=verify_token,
+            base_url=graph_base_url or host, version=graph_version,
         )  # fmt: skip
-
-
-def _token(token: str | None, name: str) -> str:
-    return access_token(token, name=name, key="access_token")
 
 
 def _identity(account: str, login: str, page_id: str | int | None, name: str) -> Identity:

@@ -11,16 +11,7 @@ from connectors._messaging_check import Identity
 from connectors._messaging_limits import MESSENGER, PAGE_FIELDS
 from connectors._messaging_stamps import message_id as mid_of
 from connectors._messaging_updates import Account
-from connectors._meta import Graph
-from connectors._meta_options import (
-    FACEBOOK,
-    access_token,
-    api_base,
-    api_version,
-    application_secret,
-    identifier,
-    verification_token,
-)
+from connectors._meta_options import FACEBOOK, identifier
 
 WHERE = "Page settings, Transparency of the Page shows it as Page ID"
 APP = "the app's dashboard at developers.facebook.com shows it as App ID"
@@ -52,7 +43,7 @@ class Messenger(Messaging):
         app_secret: str | None = None,
         verify_token: str | None = None,
         app_id: str | int | None = None,
-        disclosure: str | bool = True,
+        disclosure: str | bool | None = True,
         graph_base_url: str = FACEBOOK,
         graph_version: str | None = None,
         name: str = "messenger",
@@ -60,23 +51,14 @@ class Messenger(Messaging):
     ) -> None:
         page = identifier(page_id, name=name, key="page_id", where=WHERE)
         app = None if app_id is None else identifier(app_id, name=name, key="app_id", where=APP)
-        secret = application_secret(app_secret, name=name)
-        graph = Graph(
-            name=name,
-            token=access_token(page_access_token, name=name, key="page_access_token"),
-            app_secret=secret,
-            base_url=api_base(graph_base_url, name=name, key="graph_base_url"),
-            version=api_version(graph_version, name=name, key="graph_version"),
-            credential="page_access_token",
-        )
         identity = Identity(
             page, "page_id", "page_access_token", node="me", field="id", sender=page,
             uploads=f"{page}/message_attachments", fields=PAGE_FIELDS,
         )  # fmt: skip
         super().__init__(
-            surface=MESSENGER, account=Account(name, page, app), identity=identity, graph=graph, app_secret=secret,
-            verify_token=verification_token(verify_token, name=name), disclosure=disclosure, reactions=True,
-            unknown_sends=unknown_sends,
+            surface=MESSENGER, account=Account(name, page, app), identity=identity, disclosure=disclosure, reactions=True,
+            unknown_sends=unknown_sends, token=page_access_token, app_secret=app_secret, verify_token=verify_token,
+            base_url=graph_base_url, version=graph_version,
         )  # fmt: skip
 
     async def react(self, address: Address, message_id: str, emoji: str | None) -> None:

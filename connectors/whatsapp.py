@@ -82,7 +82,7 @@ class WhatsApp(MetaAccount):
         unknown_sends: Literal["resend", "park"] | None = None,
     ) -> None:
         super().__init__(
-            name=name, token=access_token, token_key="access_token", app_secret=app_secret, verify_token=verify_token,
+            name=name, token=access_token, credential="access_token", app_secret=app_secret, verify_token=verify_token,
             base_url=graph_base_url, version=graph_version,
         )  # fmt: skip
         self.unknown_sends = unknown_sends

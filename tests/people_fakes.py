@@ -24,12 +24,25 @@ class Staffed(MemoryConnector):
         return "person" if event.kind == "echo" else None
 
 
+class Read(Staffed):
+    """Shows people which of their messages were read."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.read: list[str] = []
+
+    async def acknowledge(self, events: Sequence[Incoming]) -> None:
+        """See `Acknowledging.acknowledge`."""
+        self.read += [event.id for event in events]
+
+
 class Ledger:
     """Who answers in which conversation, in a dict."""
 
     def __init__(self) -> None:
         self.held: dict[Address, Held] = {}
         self.given_back: dict[Address, datetime] = {}
+        self.lost: set[str] = set()
 
     def hold(self, address: Address, holder: Holder = "person", *, since: datetime | None = None) -> None:
         """As the inbox does."""
@@ -51,6 +64,10 @@ class Ledger:
     async def returned(self, address: Address) -> datetime | None:
         """See `Holds.returned`."""
         return self.given_back.get(address)
+
+    async def arrived(self, turn: str) -> bool:
+        """See `Holds.arrived`; what is in `lost` never arrived."""
+        return turn not in self.lost
 
 
 class Public(MemoryConnector):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, func, select, text
@@ -145,7 +144,7 @@ class Inbox:
         """
         standing = self._opened()
         with self._place.reached():
-            await standing.hold(address, holder, since=datetime.now(UTC))
+            await standing.hold(address, holder)
 
     async def release(self, address: Address) -> bool:
         """Let the bot answer again; whether somebody else did.
@@ -156,6 +155,16 @@ class Inbox:
         standing = self._opened()
         with self._place.reached():
             return await standing.release(address)
+
+    async def held(self, addresses: Iterable[Address]) -> set[Address]:
+        """Those of these in whose conversations somebody else than the bot answers.
+
+        Raises:
+            TransientError: the inbox is closed, or its database does not answer.
+        """
+        standing = self._opened()
+        with self._place.reached():
+            return await standing.held(addresses)
 
     async def reach(self, address: Address) -> Address:
         """Where a conversation is reached now: its person may have been given another id since it began.
@@ -181,7 +190,7 @@ class Inbox:
         with work.begin() as connection:
             self._ledgers.create(connection)
         meters, settings, running = self._meters, self._settings, self._running
-        standing = Standing(work, self._ledgers, self._takeover, self._connectors, silence=running.stop)
+        standing = Standing(work, self._ledgers, self._takeover, self._connectors, running=running)
         couriers = {
             name: Courier(connector, Limits(connector), meters, asyncio.Semaphore(settings.concurrency), standing)
             for name, connector in self._connectors.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from assistant.connector import Connector, Handing, Holder, Windowed
 from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.names import lane_of_address
+from assistant.inbox.running import Running
 from assistant.inbox.takeover import Takeover
 from assistant.types import Address, Incoming, Outgoing
 
@@ -47,7 +48,7 @@ class Outlook:
 class Standing:
     """Asks and tells the ledgers in the database of the worker.
 
-    `silence` ends what is being written in a lane here. Raises (every method) what the database raises.
+    Raises (every method) what the database raises.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Standing:
         takeover: Takeover,
         connectors: Mapping[str, Connector],
         *,
-        silence: Callable[[str], object],
+        running: Running,
         hear_seconds: float = HEAR_SECONDS,
     ) -> None:
         self._engine = engine
@@ -66,12 +67,16 @@ class Standing:
         self._windowed = {name for name, each in connectors.items() if isinstance(each, Windowed)}
         self._reports = {name for name, each in connectors.items() if each.capabilities.reports}
         self._echoes = self._reports | {name for name, each in connectors.items() if isinstance(each, Handing)}
-        self._silence = silence
+        self._running = running
         self._hear_seconds = hear_seconds
 
     async def holder(self, address: Address) -> Holder | None:
         """Who answers in a conversation; None: the bot."""
         return await self._look(lambda connection: self._takeover.holder(connection, address))
+
+    async def held(self, addresses: Iterable[Address]) -> set[Address]:
+        """Those of these in whose conversations somebody else than the bot answers."""
+        return await self._look(lambda connection: self._takeover.held_among(connection, addresses))
 
     async def outlook(self, part: Outgoing, *, aliased: bool, windowed: bool) -> Outlook:
         """What stands before a part.
@@ -122,10 +127,8 @@ class Standing:
         where = echo.address
 
         def look(connection: Connection) -> bool | None:
-            if self._takeover.is_ours(connection, echo):
-                return True
-            clear = self._takeover.holder(connection, where) or not self._takeover.sending(connection, where)
-            return False if clear else None
+            ours = self._takeover.ours(connection, echo)
+            return False if ours is None and self._takeover.holder(connection, where) else ours
 
         holder = self._takeover.told(echo)
         if holder is None or certain:
@@ -135,20 +138,20 @@ class Standing:
         await self.hold(where, holder, since=echo.sent_at)
         return holder
 
-    async def hold(self, address: Address, holder: Holder, *, since: datetime) -> None:
-        """Let somebody else answer in a conversation; what is being written there is not sent."""
+    async def hold(self, address: Address, holder: Holder, *, since: datetime | None = None) -> None:
+        """Let somebody else answer in a conversation, as the platform tells since a time, or from now on; what is being
+        written there is not sent."""
 
         def note(connection: Connection) -> str | None:
             where = self._takeover.home(connection, address)
             return lane_of_address(where) if self._takeover.note(connection, where, holder, since=since) else None
 
         if lane := await self._look(note):
-            self._silence(lane)
+            self._running.stop(lane)
 
     async def hand_over(self, address: Address, holder: Holder) -> None:
         """Let somebody else answer in a conversation from now on; what is being written there is left alone."""
-        now = datetime.now(UTC)
-        await self._look(lambda connection: self._takeover.held(connection, address, holder, since=now))
+        await self._look(lambda connection: self._takeover.held(connection, address, holder))
 
     async def release(self, address: Address) -> bool:
         """Let the bot answer again; whether somebody else did."""
@@ -175,11 +178,12 @@ class Standing:
         return f"what the person did last allowed messages until {closes:%Y-%m-%d %H:%M} UTC"
 
     async def _until(self, look: Callable[[Connection], T | None]) -> T | None:
-        """What is found as soon as there is something, looked for for a while."""
+        """What is found as soon as there is something, looked for for a while; that keeps no place from other turns."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        while (found := await self._look(look)) is None and loop.time() < begun + self._hear_seconds:  # noqa: ASYNC110 - another process writes it
-            await asyncio.sleep(LOOK_SECONDS)
+        while (found := await self._look(look)) is None and loop.time() < begun + self._hear_seconds:
+            with self._running.sleeping():
+                await asyncio.sleep(LOOK_SECONDS)
         return found
 
     async def _look(self, look: Callable[[Connection], T]) -> T:

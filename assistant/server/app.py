@@ -54,7 +54,7 @@ def create_app(settings: Settings, *, assistant: Assistant | None = None) -> Fas
     )
     app.state.parts = parts
     problems.install(app)
-    app.router.routes.append(Webhooks(parts.inbox).route)
+    app.router.routes.append(Webhooks(parts.inbox, registry=parts.meters.registry).route)
     key = [Depends(HTTPBearer(auto_error=False))]  # tells the API reference; the guard asks for it
     for router in (openai_api.router, knowledge_api.router, inbox_api.router, sagemaker_api.router):
         app.include_router(router, dependencies=key)

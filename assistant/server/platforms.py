@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from assistant.connector import Acknowledging, Connector, Holder, Sharing
+from assistant.connector import Acknowledging, Connector, Handing, Holder, Sharing
 from assistant.errors import AssistantError, ConfigurationError, TransientError
 from assistant.inbox import Desk, Inbox
 from assistant.inbox.holders import Held
@@ -107,7 +107,7 @@ class Platforms:
             connector = self.connectors[name]
             if isinstance(connector, Acknowledging):
                 told = [event for event in events if event.address.connector == name]
-                task = asyncio.create_task(connector.acknowledge(told))
+                task = asyncio.create_task(self._acknowledge(connector, told))
                 self._acknowledging.add(task)
                 task.add_done_callback(self._acknowledging.discard)
 
@@ -140,6 +140,10 @@ class Platforms:
         self._check_open()
         return await self._inbox.reach(address)
 
+    async def arrived(self, turn: str) -> bool:
+        """Whether the person got what a turn says. Raises as `holder`."""
+        return await self.desk.aarrived(turn)
+
     async def aclose(self) -> None:
         """Take nothing in any more, let running answers finish within `inbox.grace_seconds`, close the connectors.
 
@@ -149,6 +153,18 @@ class Platforms:
             self._stopping.set()
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
+
+    async def _acknowledge(self, connector: Acknowledging, events: Sequence[Incoming]) -> None:
+        """Where people answer on the platform itself, what they answer stays new to them: the bot has not read it."""
+        if isinstance(connector, Handing):
+            try:
+                held = await self._inbox.held({event.address for event in events if event.kind != "status"})
+            except TransientError as error:
+                logger.debug("what came in is not acknowledged: %s", error)
+                return
+            events = [event for event in events if event.address not in held]
+        if events:
+            await connector.acknowledge(events)
 
     def _check_open(self) -> None:
         if self._stopping.is_set() or self.state != "ready":

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from prometheus_client import CollectorRegistry, Counter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -38,8 +39,14 @@ class Webhooks:
     Starlette route: FastAPI's dependencies and models are not needed here, and would take their time on every message.
     """
 
-    def __init__(self, platforms: Platforms) -> None:
+    def __init__(self, platforms: Platforms, *, registry: CollectorRegistry) -> None:
         self._platforms = platforms
+        self._ignored = Counter(
+            "assistant_webhooks_ignored",
+            "Proven requests without an event that is known",
+            ["connector"],
+            registry=registry,
+        )
         self.route = Route("/webhooks/{connector}", self.receive, methods=["GET", "POST"], include_in_schema=False)
 
     async def receive(self, request: Request) -> Response:
@@ -51,7 +58,7 @@ class Webhooks:
         webhook = Webhook(
             method=request.method,
             query=dict(request.query_params),
-            headers=Headers(dict(request.headers)),
+            headers=_headers(request),
             body=await request.body(),
         )
         return await self._events(sharing, webhook) if request.method == "POST" else _handshake(sharing, webhook)
@@ -71,7 +78,14 @@ class Webhooks:
         except Exception as error:  # noqa: BLE001 - whatever a third party raises: its text may hold the message
             logger.error("webhook %s: failed: %s", sharing[0].name, origin(error))
             return Response(status_code=500)
+        if not events and 200 in statuses:
+            self._ignored.labels(sharing[0].name).inc()
         return Response(status_code=500 if 500 in statuses else min(statuses))
+
+
+def _headers(request: Request) -> Headers:
+    """One that comes twice is both with a comma (RFC 9110, section 5.2): of two signatures none is chosen."""
+    return Headers({name: ", ".join(request.headers.getlist(name)) for name in set(request.headers.keys())})
 
 
 async def _proven(connector: Connector, webhook: Webhook) -> bool:
@@ -104,13 +118,15 @@ def _handshake(sharing: Sequence[Connector], webhook: Webhook) -> Response:
     able = [each for each in sharing if isinstance(each, Handshaking)]
     if not able:
         return Response(status_code=405, headers={"Allow": "POST"})
+    refused: list[str] = []
     for each in able:
         try:
             return PlainTextResponse(each.handshake(webhook))
         except InvalidWebhook as error:
-            logger.warning("webhook %s: handshake refused: %s", sharing[0].name, error)
+            refused.append(f"{each.name}: {error}")
         except Exception as error:  # noqa: BLE001 - as above
             logger.error("webhook %s: handshake failed: %s", sharing[0].name, origin(error))
+    logger.warning("webhook %s: handshake refused: %s", sharing[0].name, "; ".join(refused))
     return Response(status_code=401)
 
 

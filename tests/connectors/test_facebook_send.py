@@ -237,7 +237,7 @@ async def test_what_was_begun_says_what_arrived(
 ) -> None:
     receipt = await page.send(Outgoing(PRIVATE, "word " * 500, reply_to=asked.id, key="k"))
     assert ("failed", 1) == (receipt.state, len(receipt.ids))
-    assert "the rest of an answer to facebook" in caplog.text
+    assert "the rest of a message to facebook" in caplog.text
 
 
 async def test_a_rate_limit_in_the_middle_is_waited_for(page: Facebook, graph: Server, asked: Comment) -> None:

@@ -22,6 +22,7 @@ NAMED: dict[str, list[tuple[int, int | None]]] = {
     "permission": [(10, None), (200, None), (299, None), (3, None)],
     "transient": [(1, None), (2, None), (131000, None), (131016, None)],
     "rejected": [
+        (10900, None), (10902, None), (10903, None),
         (131030, None), (131026, None), (131062, None), (131009, None), (131051, None), (551, None), (551, 1545041),
         (10, 1893063), (100, None), (368, None), (131031, None), (131049, None),
     ],
@@ -56,9 +57,25 @@ def test_how_long_to_wait_is_in_the_headers() -> None:
     assert 180.0 == wait({"x-business-use-case-usage": json.dumps(usage), "retry-after": "7"})
     assert 60.0 == wait({"x-app-usage": json.dumps({"call_count": 100, "estimated_time_to_regain_access": 1})})
     assert 86_400.0 == wait({"retry-after": "999999999"})
+    endless = f'{{"estimated_time_to_regain_access": 1{"0" * 400}}}'
+    assert 86_400.0 == wait({"x-app-usage": endless})
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-1", "{", "[]", '{"call_count": 3}', "null", "[" * 9999])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "soon",
+        "-1",
+        "{",
+        "[]",
+        '{"call_count": 3}',
+        "null",
+        "[" * 9999,
+        '{"estimated_time_to_regain_access": NaN}',
+        '{"estimated_time_to_regain_access": -3}',
+    ],
+)
 def test_a_header_that_says_nothing_is_left_out(value: str) -> None:
     assert None is wait({"retry-after": value, "x-app-usage": value, "x-business-use-case-usage": value})
 

@@ -119,6 +119,11 @@ async def test_without_a_version_the_newest_is_called(graph: Made, server: Serve
 async def test_a_path_cannot_leave_its_place(graph: Made, server: Server) -> None:
     await graph().get("12?access_token=x#y")
     assert [("GET", "/v26.0/12%3Faccess_token=x%23y", {}, b"")] == server.seen
+    for path in ("../v1.0/me", "12/../me", ".", "12/./me", ".."):
+        with pytest.raises(Rejected, match="none of Meta's"):
+            await graph().get(path)
+    await graph().get("12/%2e%2e/me")  # sent as %252e
+    assert ["/v26.0/12/%2e%2e/me"] == [path for _, path, _, _ in server.seen[1:]]
 
 
 async def test_a_proof_that_is_wrong_is_told_from_a_token_that_is_wrong(graph: Made) -> None:
@@ -174,7 +179,15 @@ async def test_an_error_has_code_subcode_trace_and_remedy(graph: Made, server: S
     ) == str(found.value)
 
 
-@pytest.mark.parametrize("answer", [cut, lambda _: Response(b"<html>", 200), lambda _: Response(b"", 504)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        cut,
+        lambda _: Response(b"<html>", 200),
+        lambda _: Response(b"", 504),
+        lambda _: Response(b"Internal Server Error", 500),
+    ],
+)
 async def test_what_may_have_been_done_is_lost(graph: Made, server: Server, answer: Answer) -> None:
     server.answer = answer
     calls = graph()
@@ -234,8 +247,8 @@ async def test_a_file_is_downloaded_up_to_its_limit(graph: Made, server: Server,
     calls = graph()
     server.answer = lambda request: Response(b"x" * 100)
     with pytest.raises(Rejected, match="larger than 99 bytes"):
-        await calls.download(f"{url}/file?{await query(calls)}", max_bytes=99)
-    assert b"x" * 100 == await calls.download(f"{url}/file?{await query(calls)}", max_bytes=100)
+        await calls.download(f"{url}/file?{await query(calls)}", max_bytes=99, private=True)
+    assert b"x" * 100 == await calls.download(f"{url}/file?{await query(calls)}", max_bytes=100, private=True)
 
 
 async def query(calls: Graph) -> str:
@@ -260,14 +273,28 @@ async def test_a_redirect_of_a_file_is_followed_without_the_token(graph: Made, u
         seen.append((request.url.path, request.headers.get("authorization")))
         if request.url.path == "/two":
             return Response(b"file")
-        return Response(status_code=302, headers={"location": {"/one": "/two"}.get(request.url.path, "http://x.y/")})
+        places = {"/one": "/two", "/nowhere": "http://x:port/"}
+        return Response(status_code=302, headers={"location": places.get(request.url.path, "http://x.y/")})
 
     async with serving(Starlette(routes=[Route("/{path:path}", app)])) as where:
         calls = graph(base_url=where)
-        assert b"file" == await calls.download(f"{where}/one", max_bytes=10)
+        assert b"file" == await calls.download(f"{where}/one", max_bytes=10, private=True)
         with pytest.raises(Rejected, match=r"'x\.y'"):
-            await calls.download(f"{where}/away", max_bytes=10)
-    assert [("/one", f"Bearer {TOKEN}"), ("/two", None), ("/away", f"Bearer {TOKEN}")] == seen
+            await calls.download(f"{where}/away", max_bytes=10, private=True)
+        with pytest.raises(Rejected, match="address of a file is none"):
+            await calls.download(f"{where}/nowhere", max_bytes=10, private=True)
+    assert [
+        ("/one", f"Bearer {TOKEN}"),
+        ("/two", None),
+        ("/away", f"Bearer {TOKEN}"),
+        ("/nowhere", f"Bearer {TOKEN}"),
+    ] == seen
+
+
+async def test_an_address_that_somebody_wrote_is_asked_without_the_token(graph: Made, server: Server, url: str) -> None:
+    with pytest.raises(Rejected, match="no longer has the file"):
+        await graph().download(f"{url}/v26.0/me/accounts?{await query(graph())}", max_bytes=1000)
+    assert [] == server.seen  # it takes nothing without a token
 
 
 @pytest.mark.parametrize(
@@ -286,7 +313,7 @@ async def test_a_file_that_is_not_there_is_told_from_one_that_does_not_come_now(
     server.answer = answer
     calls = graph()
     with pytest.raises(kind) as found:
-        await calls.download(f"{url}/file?{await query(calls)}", max_bytes=10)
+        await calls.download(f"{url}/file?{await query(calls)}", max_bytes=10, private=True)
     assert kind is type(found.value)
 
 

@@ -79,7 +79,8 @@ def test_the_challenge_is_answered_to_whoever_knows_the_word() -> None:
         {"hub.verify_token": ""},
         {"hub.verify_token": "\ud800"},
         {"hub.challenge": ""},
-        {"hub.challenge": "<script>alert(1)</script> "},
+        {"hub.challenge": "<script>alert(1)</script>"},
+        {"hub.challenge": "1158201444\n"},
         {"hub.challenge": "1" * 257},
     ],
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 from inbox_fakes import Bench, Counting, address, echo, eventually, message
+from sqlalchemy.event import listen
 from surface_fakes import Surface, answered_by_hand, now_and, quiet, said, surface
 
 from assistant.connector import Holder
@@ -15,6 +17,8 @@ from assistant.errors import TransientError
 from assistant.inbox import Reply, Turn
 from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.place import Place
+from assistant.inbox.running import Running
+from assistant.inbox.standing import Standing
 from assistant.inbox.tables import Tables
 from assistant.inbox.takeover import Takeover
 from assistant.types import Outgoing, Receipt
@@ -122,6 +126,56 @@ async def test_an_echo_is_judged_once_the_message_on_the_wire_has_its_receipt(an
     assert held == ([] if whose == "ours" else ["person"])
     assert any_bench.texts()[0] == "one "
     assert {"echo": "ours"} == (await any_bench.shown(id)).details or whose != "ours"
+
+
+async def test_an_echo_is_ours_also_where_the_receipt_comes_while_it_is_judged(bench: Bench, postgres_url: str) -> None:
+    bench.url = postgres_url
+    connector = surface(bench)
+    connector.gate.clear()
+    inbox = await bench.open()
+    await inbox.accept([said("1")])
+    await bench.until_calls(1)
+    [mine] = connector.platform.messages(address())
+    loop, elsewhere, ledgers = asyncio.get_running_loop(), Place.of(postgres_url).looking(), Ledgers("dbos")
+    connectors = {"memory": connector}
+    takeover = Takeover(Tables("dbos"), ledgers, connectors, hours=1)
+    standing = Standing(elsewhere, ledgers, takeover, connectors, running=Running())
+
+    def receipt_comes(*_: object) -> None:
+        loop.call_soon_threadsafe(connector.gate.set)
+        while inbox.desk.show("memory:bot:1").entry.state != "answered":
+            time.sleep(0.02)
+
+    listen(elsewhere, "after_cursor_execute", receipt_comes)  # between the first look and the next
+    assert await standing.judge(answered_by_hand(mine.id)) is None
+    assert [] == await inbox.desk.aholders()
+    await asyncio.to_thread(elsewhere.dispose)
+
+
+async def test_an_operator_decides_also_where_the_platforms_clock_is_ahead(bench: Bench) -> None:
+    surface(bench)
+    inbox = await bench.open()
+    await inbox.accept([answered_by_hand("p1", at=now_and(minutes=1))])
+    assert await inbox.release(address())
+    await inbox.accept([said("1", "released")])
+    await bench.until("1", "answered")
+    await inbox.hold(address(), "person")
+    await inbox.accept([said("2", "held")])
+    await bench.until("2", "answered")
+
+    assert ["released"] == bench.texts()
+
+
+async def test_who_waits_to_hear_of_a_message_keeps_no_place_from_others(bench: Bench) -> None:
+    connector = surface(bench)
+    inbox = await bench.open()
+    assert inbox._standing is not None
+    waiting = asyncio.create_task(inbox._standing.arrived(Outgoing(address(), "x", key="memory:bot:none:0")))
+    await eventually(lambda: inbox._running.asleep == 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+    assert (0, []) == (inbox._running.asleep, connector.platform.texts(address()))
 
 
 async def test_an_echo_that_nobody_knows_in_time_is_a_persons(bench: Bench) -> None:
@@ -254,6 +308,17 @@ async def test_any_conversation_can_be_held_by_the_bots_own_program(any_bench: B
     await any_bench.until("2", "answered")
 
     assert ["released"] == any_bench.texts()
+
+
+async def test_who_is_held_is_known_by_every_identity(any_bench: Bench) -> None:
+    inbox = await any_bench.open()
+    assert set() == await inbox.held([address("7"), address("8")])
+    await inbox.hold(address("7"), "person")
+    await inbox.accept([message("1", "I am new", kind="system", chat="U7", aliases=("7",))])
+
+    assert {address("7"), address("U7")} == await inbox.held([address(each) for each in ("7", "U7", "8")])
+    await inbox.release(address("U7"))
+    assert set() == await inbox.held([address("7"), address("U7")])
 
 
 async def test_an_answer_may_hand_the_conversation_over_once_it_is_sent(any_bench: Bench) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from messaging import Bot, section
+from people_fakes import Read
 
 from assistant.testing.memory_platform import event
 
@@ -25,6 +26,22 @@ def held(bot: Bot) -> list[str]:
 
 def test_nobody_holds_anything_at_first(open_bot: OpenBot) -> None:
     assert {"holders": []} == open_bot().client.get(HOLDERS).json()
+
+
+def test_what_a_person_has_to_answer_is_not_shown_as_read(open_bot: OpenBot) -> None:
+    bot = open_bot(memory=section("people_fakes:Read"))
+    connector = bot.connector()
+    assert isinstance(connector, Read)
+    bot.client.post(HOLDERS, json={"conversation": SEVEN})
+    bot.post(event("1", "held"), event("2", "free", chat="8"), event("3", "", kind="status", chat="8"))
+    while "2" not in connector.read:
+        pass
+    bot.client.delete(f"{HOLDERS}/{SEVEN}")
+    bot.post(event("4", "released"))
+    while "4" not in connector.read:
+        pass
+
+    assert ["2", "3", "4"] == connector.read
 
 
 def test_a_conversation_is_silent_while_a_person_has_it(open_bot: OpenBot) -> None:

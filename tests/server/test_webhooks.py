@@ -167,6 +167,27 @@ def test_a_body_that_is_too_large_is_refused(open_bot: OpenBot) -> None:
     assert 413 == bot.post(event("2", "x" * 120_000)).status_code
 
 
+def test_of_two_signatures_none_is_believed(open_bot: OpenBot) -> None:
+    bot = open_bot()
+    webhook = signed(body(event("1", "hello")), SECRET)
+    [(name, right)] = webhook.headers.items()
+    for pair in ((right, "0" * 64), ("0" * 64, right), (right, right)):
+        assert (
+            401
+            == bot.client.post(
+                "/webhooks/memory", content=webhook.body, headers=[(name, each) for each in pair]
+            ).status_code
+        )
+
+
+def test_requests_without_an_event_that_is_known_are_counted(open_bot: OpenBot) -> None:
+    bot = open_bot()
+    assert [200, 200, 400] == [
+        bot.send(content).status_code for content in (body(), body(event("1", "hello")), b"no JSON")
+    ]
+    assert 'assistant_webhooks_ignored_total{connector="memory"} 1.0' in bot.client.get("/metrics").text
+
+
 def test_requests_are_counted_by_route(open_bot: OpenBot) -> None:
     bot = open_bot()
     bot.post(event("1", "hello"))
