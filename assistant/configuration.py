@@ -26,6 +26,40 @@ CONNECTORS = """\
 #   token = "…"         # from @BotFather
 #   secret_token = "…"  # 1 to 256 letters, digits, - and _ of your choice; what proves a webhook
 #   mode = "polling"    # or webhook, at server.public_url + /webhooks/telegram
+
+# Meta's four (docs/whatsapp.md, messenger.md, instagram.md, facebook-page.md) need server.public_url; the callback URL at
+# Meta is that + /webhooks/<name of the table>. app_secret is the app's, verify_token a long random word of yours.
+
+# [connectors.whatsapp]           # its terms forbid general-purpose assistants: for your business's own matters only
+#   access_token = "…"            # of a system user
+#   phone_number_id = "…"         # from API Setup; not the number itself
+#   business_account_id = "…"     # what `assistant doctor` asks for subscription and template
+#   app_secret = "…"
+#   verify_token = "…"
+#   template = "…"                # approved; sent where an answer is ready only after WhatsApp's 24 hours
+#   template_language = "en_US"
+
+# [connectors.messenger]
+#   page_access_token = "…"
+#   page_id = "…"
+#   app_secret = "…"
+#   app_id = "…"                  # tells the app's own doings from those of others
+#   verify_token = "…"
+
+# [connectors.instagram]          # as here by the account's own login; login = "page" and page_id: by the Page's
+#   access_token = "…"
+#   account_id = "…"              # `user_id` of GET /me?fields=user_id
+#   app_secret = "…"              # the Instagram app secret
+#   app_id = "…"                  # the Instagram app ID
+#   verify_token = "…"
+
+# [connectors.facebook]           # comments below the posts of a Page
+#   page_access_token = "…"
+#   page_id = "…"
+#   app_secret = "…"
+#   verify_token = "…"
+#   replies = ["private"]         # ["public"], or both
+#   instagram_account_id = "…"    # answer comments on Instagram too
 """
 
 

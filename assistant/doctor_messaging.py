@@ -73,16 +73,17 @@ def inbox(settings: Settings) -> Iterator[Check]:
     else:
         yield Check("inbox", "ok", detail)
     if dead or parked:
-        remedy = "`assistant inbox list --state dead` (or parked) shows them; retry or drop each"
-        yield Check("inbox", "warn", f"{dead} dead letters, {parked} parked: they wait for a person", remedy)
+        remedy = "`assistant inbox list --state dead` (or parked) shows them; `retry` or `drop` each"
+        yield Check("inbox", "warn", f"dead letters: {dead}, parked: {parked}; a person has to decide", remedy)
     if held:
         by = Counter(each.holder for each in held)
         whose = ", ".join(f"{count} by a {holder}" for holder, count in sorted(by.items()))
-        detail = f"{len(held)} conversations are not answered by the bot: {whose}"
+        detail = f"conversations not answered by the bot: {whose}"
         yield Check("takeover", "ok", detail, "`assistant inbox holders` shows them, `release` gives them back")
     for name, count in sorted(windows.items()):
-        detail = f"{name} may write to {count.open} people now, and not to {count.closed} who wrote too long ago"
-        yield Check("windows", "ok", detail)
+        detail = f"{name}: open for {count.open} of {count.open + count.closed} conversations"
+        remedy = "the others may be written to once the person writes again" if count.closed else ""
+        yield Check("windows", "ok", detail, remedy)
     url = make_url(settings.state_url)
     if url.get_backend_name() == "sqlite" and _on_network(Path(url.database or ".")):
         yield Check("inbox", "fail", "SQLite on a network file system loses data", "move data_dir, or use PostgreSQL")

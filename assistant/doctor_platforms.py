@@ -35,7 +35,8 @@ def platforms(settings: Settings) -> Iterator[Check]:
             checking.append(connector)
     for connector, findings in zip(checking, asyncio.run(_asked(checking)), strict=True):
         for found in findings:
-            yield Check("platforms", found.status, f"{connector.name}: {found.detail}", found.remedy)
+            detail = found.detail.removeprefix(f"{connector.name}: ")  # errors of connectors begin with the name
+            yield Check("platforms", found.status, f"{connector.name}: {detail}", found.remedy)
 
 
 async def _asked(connectors: Sequence[Connector]) -> list[Sequence[Finding]]:

@@ -98,9 +98,9 @@ def _open(name: str, section: Mapping[str, Any]) -> Connector:
         connector = kind(**arguments)
     except Exception as error:  # noqa: BLE001 - whatever a third party's constructor raises
         reason = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
-        raise ConfigurationError(
-            f"{where}: {_class(kind)} cannot be made: {_hidden(reason, section, _options(kind))}"
-        ) from None
+        told = _hidden(reason, section, _options(kind))
+        named = isinstance(error, ConfigurationError) and told.startswith(f"{where}.")
+        raise ConfigurationError(told if named else f"{where}: {_class(kind)} cannot be made: {told}") from None
     if not isinstance(getattr(connector, "capabilities", None), Capabilities):
         raise ConfigurationError(f"{where}: {_class(kind)} is no connector: it has no `capabilities: Capabilities`")
     if connector.name != name:

@@ -265,7 +265,7 @@ async def test_what_waits_for_a_person_is_a_warning() -> None:
     await inbox.aclose()
     await inbox.desk.aclose()
 
-    assert ("warn", "1 dead letters, 0 parked: they wait for a person") in await asyncio.to_thread(inbox_checks)
+    assert ("warn", "dead letters: 1, parked: 0; a person has to decide") in await asyncio.to_thread(inbox_checks)
 
 
 def test_the_memory_of_the_gpus_is_added_up() -> None:

@@ -96,5 +96,5 @@ async def test_conversations_of_people_and_open_windows_are_counted() -> None:
     await inbox.desk.aclose()
 
     checks = await asyncio.to_thread(lambda: {check.name: check.detail for check in examine(configure())})
-    assert "1 conversations are not answered by the bot: 1 by a person" == checks["takeover"]
-    assert "memory may write to 2 people now, and not to 0 who wrote too long ago" == checks["windows"]
+    assert "conversations not answered by the bot: 1 by a person" == checks["takeover"]
+    assert "memory: open for 2 of 2 conversations" == checks["windows"]

@@ -65,6 +65,11 @@ class Choosy(Pigeon):
         raise ConfigurationError(f"token {token!r} has no colon")
 
 
+class Picky(Pigeon):
+    def __init__(self, size: str) -> None:
+        raise ConfigurationError(f"connectors.post.size is {size!r}: it is at most 8")
+
+
 class Wrapped(Pigeon):
     def __init__(self, pin: SecretStr | None) -> None:
         raise ValueError(f"{pin and pin.get_secret_value()} is too short")
@@ -216,6 +221,11 @@ def test_a_connector_goes_by_the_name_of_its_section() -> None:
 def test_what_a_constructor_raises_is_told_without_the_secret(kind: str) -> None:
     told = refusal(post={"class": f"{HERE}:{kind}", "token": SECRET})
     assert f"connectors.post: {HERE}:{kind} cannot be made" in told
+
+
+def test_an_error_that_names_its_key_is_told_as_it_is() -> None:
+    told = refusal(post={"class": f"{HERE}:Picky", "size": "9"})
+    assert "connectors.post.size is '9': it is at most 8" == told
 
 
 def test_a_key_is_a_secret_if_the_constructor_says_so() -> None:

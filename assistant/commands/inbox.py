@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TextIO
 
@@ -17,7 +17,7 @@ from assistant.inbox import Desk, Entry, Shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from assistant.inbox import State
+    from assistant.inbox import Moment, State
     from assistant.settings import Settings
 
 WHOLE = ("received", "state", "id", "since", "until", "holder", "conversation")
@@ -98,6 +98,9 @@ def holders(settings: Settings, *, as_json: bool) -> None:
             desk.close()
         if as_json:
             terminal.write_json(out, {"holders": [each.to_dict() for each in held]})
+            return
+        if not held:
+            terminal.log.print("nobody holds a conversation: the bot answers in all", markup=False)
             return
         table = _headed("since", "until", "holder", "conversation")
         for each in held:
@@ -210,22 +213,33 @@ def described(shown: Shown) -> list[str]:
     lines = [
         f"id            {entry.id}",
         f"conversation  {entry.conversation}",
-        f"state         {entry.state}, {entry.attempts} attempts, received {_when(entry.received_at)}",
+        f"state         {entry.state}, {_attempts(entry.attempts)}, received {_when(entry.received_at)}",
     ]
     lines += [f"error         {entry.error}"] if entry.error else []
     lines += [f"answered by   {shown.answered_by}"] if shown.answered_by else []
     for message in shown.messages:
         lines += [f"\n> {message.kind} of {message.sender}, {_when(message.sent_at)}", _indented(message.text)]
     for number, part in enumerate(shown.parts, start=1):
-        told = [part.state, *([f"{part.attempts} attempts"] if part.attempts else []), *part.ids]
+        told = [part.state, *([_attempts(part.attempts)] if part.attempts else []), *part.ids]
         told += ["sent again: it may have arrived twice"] if part.resent else []
-        told += [part.error] if part.error else []
-        lines += [f"\n< part {number} of {len(shown.parts)}: {', '.join(told)}", _indented(part.text)]
-    lines += [""] if shown.timeline else []
-    for moment in shown.timeline:
-        took = f"  ({moment.seconds:.3f} s)" if moment.seconds is not None else ""
-        lines.append(f"{_when(moment.at)}  {moment.what}{took}")
-    return lines
+        lines.append(f"\n< part {number} of {len(shown.parts)}: {', '.join(told)}")
+        lines += [f"  error: {part.error}"] if part.error and part.error != entry.error else []
+        lines.append(_indented(part.text))
+    errors = {error for error in (entry.error, *(part.error for part in shown.parts)) if error}
+    return lines + ([""] if shown.timeline else []) + [_moment(moment, errors) for moment in shown.timeline]
+
+
+def _moment(moment: Moment, told: Iterable[str]) -> str:
+    """A line of the timeline, without an error that stands above it."""
+    what = moment.what
+    for error in told:
+        what = what.removesuffix(f": {error}")
+    took = f"  ({moment.seconds:.3f} s)" if moment.seconds else ""
+    return f"{_when(moment.at)}  {what}{took}"
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt" if count == 1 else f"{count} attempts"
 
 
 def _indented(text: str) -> str:
