@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -80,7 +79,7 @@ class Responder:
         self._meters = BotMeters(registry, on_feedback=on_feedback)
         documents = Documents(settings.data_dir, most=bot.max_documents)
         self._encounters = Encounters(settings.state_url)
-        self._disclosures = Disclosures(self._encounters, holds.returned if holds else _never)
+        self._disclosures = Disclosures(self._encounters, holds)
         self._commands = Commands(
             assistant,
             stop=stop,
@@ -215,11 +214,6 @@ class Responder:
 
 
 _transcriber: type[Transcriber] = Transcriber  # type: ignore[type-abstract]  # a bound, never made
-
-
-async def _never(address: Address) -> datetime | None:
-    """Nobody gave a conversation back."""
-    return None
 
 
 def _noted(case: Case, taken: Taken, more: str) -> Reply:

@@ -23,7 +23,8 @@ TAIL = 256
 MESSAGE = "wamid."
 """How the ids of messages begin."""
 
-REST = re.compile(r"/[0-9]+$")
+REST = re.compile(r"(/[0-9]+|:[1-9][0-9]*)$")
+"""Ends the key of what is not the first part of an answer: as the inbox gives them (`Turn.key`), and `assistant.connector.parts`."""
 
 Body = dict[str, Any]
 
@@ -99,7 +100,7 @@ def keyed(key: str | None) -> Body:
 
 
 def is_rest(part: Outgoing) -> bool:
-    """Whether it is a part of an answer, and not the first: `assistant.connector.parts` gives these keys."""
+    """Whether it is a part of an answer, and not the first."""
     return REST.search(part.key or "") is not None
 
 

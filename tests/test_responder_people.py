@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,36 @@ async def test_once_a_person_gave_the_conversation_back_it_is_told_again(tmp_pat
     await ledger.release(ADDRESS)
 
     assert [True, False] == [(await bench.text(message(id=id))).startswith(TOLD) for id in ("2", "3")]
+
+
+async def test_where_the_answer_that_told_it_never_arrived_the_next_tells_it(tmp_path: Path, ledger: Ledger) -> None:
+    bench = staffed(tmp_path, ledger, disclosure="")
+    await bench.ask(message(id="1"))
+    ledger.lost = {"memory:bot:1", "memory:bot:3"}
+
+    assert [True, False, False] == [(await bench.text(message(id=id))).startswith(TOLD) for id in ("2", "3", "4")]
+
+
+async def test_a_clock_that_was_ahead_for_a_while_does_not_silence_it(tmp_path: Path, ledger: Ledger) -> None:
+    bench = staffed(tmp_path, ledger, disclosure="")
+    ahead = datetime.now(UTC) + timedelta(days=300)
+    await Encounters(bench.settings.state_url).spoke(ADDRESS, Spoke("memory:bot:0", ahead, disclosed=True))
+
+    assert (await bench.text(message())).startswith(TOLD)
+
+
+async def test_conversations_in_which_nothing_happened_for_long_are_forgotten(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    old, recent, new = (replace(ADDRESS, chat=chat) for chat in ("old", "recent", "new"))
+    before, now = datetime.now(UTC) - timedelta(days=31), datetime.now(UTC)
+    first = Encounters(url)
+    for address in (old, recent):
+        await first.spoke(address, Spoke("t", before, disclosed=True))
+    await first.asked(recent, now)
+    await Encounters(url).asked(new, now)
+
+    assert [False, True] == [await first.last(address) is not None for address in (old, recent)]
+    assert now == await first.asked_at(new)
 
 
 async def test_another_process_knows_what_was_told(tmp_path: Path, ledger: Ledger) -> None:

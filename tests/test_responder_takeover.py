@@ -43,6 +43,10 @@ class Beside:
         """See `Holds.returned`."""
         return await self.inbox.desk.areturned(str(address))
 
+    async def arrived(self, turn: str) -> bool:
+        """See `Holds.arrived`."""
+        return await self.inbox.desk.aarrived(turn)
+
 
 @asynccontextmanager
 async def staffed(folder: Path, *, disclosure: str | None = None) -> AsyncIterator[tuple[Bench, Inbox]]:
@@ -94,6 +98,16 @@ async def test_what_a_person_took_over_by_writing_is_not_taken_back_by_start(tmp
 
     assert ([], "person") == (texts(start), start.details["held_by"])
     assert [str(ADDRESS)] == [each.conversation for each in held]
+
+
+async def test_where_the_first_answer_was_never_sent_the_next_says_what_it_is(tmp_path: Path) -> None:
+    async with staffed(tmp_path, disclosure="") as (bench, inbox):
+        bench.connector.platform.fail("blocked")
+        await inbox.accept([replace(command("/help", "1"), sent_at=datetime.now(UTC))])
+        await until(lambda: inbox.desk.show("memory:bot:1"), lambda found: found.entry.state == "dead")
+        second, third = [await answered(inbox, message(id=id)) for id in ("2", "3")]
+
+    assert [True, False] == [texts(each)[0].startswith(TOLD) for each in (second, third)]
 
 
 async def test_once_an_operator_gave_it_back_the_bot_says_again_what_it_is(tmp_path: Path) -> None:

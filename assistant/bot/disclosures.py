@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from assistant.bot.case import Case
 from assistant.bot.encounters import Encounters, Spoke
+from assistant.bot.handover import Holds
 from assistant.bot.phrases import say
 from assistant.connector import Disclosing
 from assistant.types import Address
@@ -15,19 +15,17 @@ PAUSE = timedelta(hours=24)
 """Silence of the bot after which it is said again. Meta asks for it at the start, "after a significant lapse of time", and
 when a person hands over to the bot (developers.facebook.com, Messenger Platform, Send Messages, 2026-05-05)."""
 
-Returned = Callable[[Address], Awaitable[datetime | None]]
-"""When a person or another application last gave a conversation back; None: never, or they still have it."""
-
 
 class Disclosures:
     """Says it before the first answer of a conversation, after a long pause, and once the bot has it back from a person.
 
-    A turn that runs twice says the same in both: what it said first was never sent.
+    A turn that runs twice says the same in both: what it said first was never sent. Where an answer that was to say it did
+    not arrive, the next one says it. `holds` None: there is no inbox to ask.
     """
 
-    def __init__(self, encounters: Encounters, returned: Returned) -> None:
+    def __init__(self, encounters: Encounters, holds: Holds | None) -> None:
         self._encounters = encounters
-        self._returned = returned
+        self._holds = holds
 
     async def due(self, case: Case, address: Address) -> str:
         """What goes in front of what the turn says to `address`; empty: nothing.
@@ -51,7 +49,11 @@ class Disclosures:
             return False
         if last.turn == turn:
             return not last.disclosed
-        if datetime.now(UTC) - last.at > PAUSE:
+        if abs(datetime.now(UTC) - last.at) > PAUSE:  # the clock may have been set back
             return False
-        returned = await self._returned(address)
-        return returned is None or returned <= last.at
+        if self._holds is None:
+            return True
+        returned = await self._holds.returned(address)
+        if returned is not None and returned > last.at:
+            return False
+        return not last.disclosed or await self._holds.arrived(last.turn)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, Column, Connection, Engine, Float, MetaData, Table, Text, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from assistant.background import Once
@@ -19,6 +34,11 @@ from assistant.memory import connect
 from assistant.types import Address
 
 T = TypeVar("T")
+
+KEPT = timedelta(days=30)
+"""Nobody asks for an older word: what the bot is, is told again after a day, and a hold that was asked for is over then."""
+
+PRUNE_SECONDS = 3600.0
 
 KNOWN = MetaData()
 ENCOUNTERS = Table(
@@ -52,6 +72,7 @@ class Encounters:
 
     def __init__(self, url: str) -> None:
         self._engine = Once(lambda: _opened(url))
+        self._pruned = -PRUNE_SECONDS
 
     async def last(self, address: Address) -> Spoke | None:
         """The last time the bot spoke in a conversation; None: it never did."""
@@ -88,6 +109,7 @@ class Encounters:
         changed = update(ENCOUNTERS).where(ENCOUNTERS.c.conversation == key).values(values)
 
         def put(connection: Connection) -> None:
+            self._prune(connection)
             if connection.execute(changed).rowcount:
                 return
             try:
@@ -97,6 +119,15 @@ class Encounters:
                 connection.execute(changed)
 
         await self._done(put)
+
+    def _prune(self, connection: Connection) -> None:
+        """Forget, now and then, conversations in which nothing happened for long."""
+        if time.monotonic() < self._pruned + PRUNE_SECONDS:
+            return
+        self._pruned, row = time.monotonic(), ENCOUNTERS.c
+        before = (datetime.now(UTC) - KEPT).timestamp()
+        old = (func.coalesce(each, 0.0) < before for each in (row.spoke_at, row.asked_at))
+        connection.execute(delete(ENCOUNTERS).where(*old))
 
     async def _done(self, work: Callable[[Connection], T]) -> T:
         def do() -> T:

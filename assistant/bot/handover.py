@@ -30,6 +30,9 @@ class Holds(Protocol):
     async def reach(self, address: Address) -> Address:
         """Where a conversation is reached now."""
 
+    async def arrived(self, turn: str) -> bool:
+        """Whether the person got what a turn says; False also while it is being sent."""
+
 
 class Handover:
     """Between the bot and people; whoever asked for a person may take the bot back, what others did is theirs to undo."""

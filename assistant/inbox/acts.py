@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, select
-from sqlalchemy import delete as delete_from
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Table, Text, select
 
 from assistant.inbox.upserts import put
 
@@ -32,6 +31,6 @@ class Acts:
         found = connection.execute(select(row.at).where(row.turn == turn).order_by(row.at))
         return [datetime.fromtimestamp(at / 1000, UTC) for (at,) in found]
 
-    def prune(self, connection: Connection, *, before: datetime) -> None:
-        """Forget what was asked before a time."""
-        connection.execute(delete_from(self.table).where(self.table.c.at < int(before.timestamp() * 1000)))
+    def over(self, before: datetime) -> ColumnElement[bool]:
+        """The rows of what was asked before a time."""
+        return self.table.c.at < int(before.timestamp() * 1000)

@@ -80,6 +80,15 @@ class Aliases:
         chat = connection.scalar(found)
         return address if chat in (None, address.chat) else replace(address, chat=chat)
 
+    def homes(self, connection: Connection, addresses: Iterable[Address]) -> dict[Address, Address]:
+        """The addresses of the conversations that these belong to; itself where nothing is known."""
+        keys = {address: identity(address, address.chat) for address in addresses}
+        known = self._read(connection, keys.values())
+        return {
+            address: replace(address, chat=known[key].home_chat) if key in known else address
+            for address, key in keys.items()
+        }
+
     def home(self, connection: Connection, conversation: str) -> str:
         """The key of the conversation that a key of one of its identities stands for; itself where nothing is known."""
         found = select(self.table.c.home).where(self.table.c.identity == sound(conversation))

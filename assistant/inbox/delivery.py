@@ -31,6 +31,8 @@ PATIENT_SECONDS = 300.0
 
 PATIENT_ATTEMPTS = 60
 
+SOON_SECONDS = 0.05
+
 SEND_SECONDS = 300.0
 """What one send may take, a large file among them; after that nobody knows whether it arrived."""
 
@@ -51,6 +53,7 @@ class Attempt:
         doubt: nobody knows whether it arrived: the next attempt asks, or is marked as one that may double.
         resent: an attempt before this one may have arrived.
         asked: a person asked for another attempt after this one, which would be the last.
+        beyond: it went as what may be sent outside the window, in place of the message.
     """
 
     state: Literal["sent", "again", "refused", "spent", "parked", "held"]
@@ -61,6 +64,7 @@ class Attempt:
     resent: bool = False
     transient: bool = False
     asked: bool = False
+    beyond: bool = False
     error: str | None = None
 
     def but(self, **changes: Any) -> Attempt:
@@ -72,7 +76,7 @@ class Attempt:
         record: dict[str, Any] = {"state": self.state}
         if self.state == "sent":
             record |= {"ids": list(self.ids), "receipt": self.receipt}
-        flags = {"doubt": self.doubt, "resent": self.resent, "transient": self.transient}
+        flags = {"doubt": self.doubt, "resent": self.resent, "transient": self.transient, "beyond": self.beyond}
         return record | {name: True for name, set_ in flags.items() if set_} | self._rest()
 
     def _rest(self) -> dict[str, Any]:
@@ -91,6 +95,7 @@ class Attempt:
             resent=record.get("resent", False),
             transient=record.get("transient", False),
             asked=record.get(ASKED, False),
+            beyond=record.get("beyond", False),
             error=record.get("error"),
         )
 
@@ -116,10 +121,12 @@ class Courier:
         policy: Policy,
         aliased: bool = True,
         windowed: bool = True,
+        begun: bool = False,
     ) -> Attempt:
         """One attempt; raises nothing but cancellation and what the database raises.
 
-        `doubt`: whether an attempt before this one may have arrived; the others as in `Standing.outlook`.
+        `doubt`: whether an attempt before this one may have arrived; `begun`: whether the parts before it were sent as they
+        are; the others as in `Standing.outlook`.
         """
         if doubt and not self._drops and (ids := await self.standing.arrived(part)) is not None:
             self._count("found")
@@ -128,22 +135,27 @@ class Courier:
             outlook = await self.standing.outlook(part, aliased=aliased, windowed=windowed)
             if outlook.holder is not None:
                 return Attempt("held", doubt=doubt, error=f"not sent: a {outlook.holder} answers in this conversation")
-            made = await self._send(part, outlook, attempt=attempt, doubt=doubt, policy=policy)
+            made = await self._send(part, outlook, attempt=attempt, doubt=doubt, policy=policy, begun=begun)
         if made.state == "sent":
             await self.standing.sent(part, made.ids, turn=turn)
+        if made.state == "refused" and part.address == outlook.address != await self.standing.reach(part.address):
+            return made.but(state="again", wait=SOON_SECONDS, transient=True)  # its person got another id meanwhile
         return made
 
-    async def _send(self, part: Outgoing, outlook: Outlook, *, attempt: int, doubt: bool, policy: Policy) -> Attempt:
+    async def _send(
+        self, part: Outgoing, outlook: Outlook, *, attempt: int, doubt: bool, policy: Policy, begun: bool
+    ) -> Attempt:
         resent = False
         if doubt and not self._drops:
             found = await self._find(part, attempt=attempt, policy=policy)
             if isinstance(found, Attempt):
                 return found
             resent = found is None
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(self.seconds):
-                receipt = await self._sent(dataclasses.replace(part, address=outlook.address), outlook.closed)
+                there = dataclasses.replace(part, address=outlook.address)
+                receipt = await self._sent(there, outlook.closed, begun=begun)
         except RateLimited as error:
             return self._limited(part, error, attempt=attempt, resent=resent)
         except TransientError as error:
@@ -155,19 +167,23 @@ class Courier:
             why = f"{type(error).__name__} while it was sent"
             return self._unknown(why, attempt=attempt, policy=policy, resent=resent)
         finally:
-            self.meters.sent.observe(time.perf_counter() - begun)
+            self.meters.sent.observe(time.perf_counter() - started)
         if receipt.state == "unknown":
             why = "the connection ended after it was sent"
             return self._unknown(why, attempt=attempt, policy=policy, resent=resent)
         if receipt.state == "failed":
             return Attempt("refused", resent=resent, error="the platform says that it failed")
-        return Attempt("sent", ids=receipt.ids, receipt=receipt.state, resent=resent)
+        beyond = outlook.closed is not None
+        return Attempt("sent", ids=receipt.ids, receipt=receipt.state, resent=resent, beyond=beyond)
 
-    async def _sent(self, part: Outgoing, closed: str | None) -> Receipt:
+    async def _sent(self, part: Outgoing, closed: str | None, *, begun: bool) -> Receipt:
         if closed is None or not isinstance(self.connector, Windowed):
             return await self.connector.send(part)
         try:
-            return await self.connector.send_beyond(part)
+            receipt = await self.connector.send_beyond(part)
+            if begun and not receipt.ids and receipt.state == "sent":  # as behind a template that stands for the whole
+                raise Rejected("the rest of an answer cannot be sent outside the window")
+            return receipt
         except Rejected as error:
             raise Rejected(f"{error} ({closed}; once the person writes again, retry this)") from error
 

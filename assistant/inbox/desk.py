@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, inspect, update
+from sqlalchemy import Connection
 
 from assistant.background import Once
 from assistant.connector import Holder
@@ -21,7 +21,7 @@ from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.place import Place
 from assistant.inbox.reports import Report
 from assistant.inbox.resending import Resending
-from assistant.inbox.tables import DROPPED, GAVE_UP, Tables
+from assistant.inbox.tables import ANSWERED, GAVE_UP, Tables
 from assistant.inbox.windows import Count
 
 
@@ -51,7 +51,7 @@ class Desk:
             steps = reading.steps(
                 self._tables, connection, [row.workflow_uuid for row in rows if reading.needs_steps(row)]
             )
-            failures = self._failures(connection, [row.workflow_uuid for row in rows if row.status == "SUCCESS"])
+            failures = self._failures(connection, [row.workflow_uuid for row in rows])
             found = ((row, row.workflow_uuid) for row in rows)
             return [reading.entry(row, steps.get(id, []), failures.get(id)) for row, id in found]
 
@@ -76,7 +76,7 @@ class Desk:
             if row.status in GAVE_UP:
                 step = reading.resume_at(steps)
                 again = self._tables.rewind(connection, id, step=step, now=int(now * 1000))
-            elif failed and row.status == "SUCCESS":
+            elif failed and row.status in ANSWERED:
                 again = self._resending.again(connection, row, steps, failed, now=int(now * 1000))
                 self._ledgers.reports.retried(connection, turn=id, keys=failed)
             else:
@@ -87,19 +87,23 @@ class Desk:
             self._ledgers.acts.retried(connection, id, at=now)
         return id
 
+    def arrived(self, id: str) -> bool:
+        """Whether the person got what a turn says: it was sent, and not reported as failed. True also where there is no such
+        turn any more."""
+        with self._connected() as connection:
+            row = None if connection is None else reading.turn(self._tables, connection, id)
+            if connection is None or row is None:
+                return True
+            return reading.sent(row) and not self._failures(connection, [id])
+
     def drop(self, id: str) -> None:
         """Never answer a turn; a redelivery of its message is not answered either. `show` tells of it from then on.
 
         Raises UnknownTurn: there is none, or it is running, answered or dropped already.
         """
         with self._found(id) as (connection, row):
-            turn = self._tables.turns.c
-            failure = self._failures(connection, [id]).get(id)
-            allowed = ("ENQUEUED", *GAVE_UP, *(("SUCCESS",) if failure else ()))
-            dropped = update(self._tables.turns).where(turn.workflow_uuid == id, turn.status.in_(allowed))
-            now = int(self._place.clock.now() * 1000)
-            done = dropped.values(status=DROPPED, owner_xid=None, completed_at=now, updated_at=now)
-            if not connection.execute(done).rowcount:
+            failed, now = bool(self._failures(connection, [id])), int(self._place.clock.now() * 1000)
+            if not self._tables.drop(connection, id, now=now, answered=failed):
                 raise UnknownTurn(
                     f"turn {id!r} is {reading.state(row)}: only a queued, dead or parked one can be dropped"
                 )
@@ -132,7 +136,7 @@ class Desk:
                 raise PermanentError(f"there is no inbox at {self._place.shown!r} yet: start the server once")
             self._make_ledgers(connection)
             where = self._ledgers.aliases.home(connection, conversation)
-            self._ledgers.holders.held(connection, where, holder, since=datetime.now(UTC), until=until)
+            self._ledgers.holders.decided(connection, where, holder, until=until)
 
     def release(self, conversation: str) -> bool:
         """Let the bot answer in a conversation again; whether somebody else held it."""
@@ -168,6 +172,10 @@ class Desk:
     async def aretry(self, id: str) -> str:
         """As `retry`."""
         return await asyncio.to_thread(self.retry, id)
+
+    async def aarrived(self, id: str) -> bool:
+        """As `arrived`."""
+        return await asyncio.to_thread(self.arrived, id)
 
     async def adrop(self, id: str) -> None:
         """As `drop`."""
@@ -213,17 +221,13 @@ class Desk:
             yield None
             return
         with self._place.reached(), self._engine.get().begin() as connection:
-            there = inspect(connection).has_table(self._tables.turns.name, schema=self._place.schema)
-            yield connection if there else None
+            yield connection if self._tables.exist(connection) else None
 
     @contextmanager
     def _found(self, id: str) -> Iterator[tuple[Connection, Any]]:
         """A transaction and the row of a turn. Raises UnknownTurn."""
         with self._connected() as connection:
-            row = None
-            if connection is not None:
-                turn = self._tables.turns.c
-                row = connection.execute(reading.turns(self._tables).where(turn.workflow_uuid == id)).first()
+            row = None if connection is None else reading.turn(self._tables, connection, id)
             if connection is None or row is None:
                 raise UnknownTurn(f"there is no turn {id!r} in the inbox: `assistant inbox list` shows those there are")
             yield connection, row

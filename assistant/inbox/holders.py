@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Select, Table, Text, or_, select
-from sqlalchemy import delete as delete_from
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Select, Table, Text, and_, or_, select
 
 from assistant.connector import Holder
 from assistant.inbox.names import sound
-from assistant.inbox.upserts import put
+from assistant.inbox.upserts import among, put
 from assistant.types import Address
 
 SECOND = 1000
@@ -62,30 +62,28 @@ class Holders:
     ) -> None:
         """Note who holds a conversation from a time on; "bot" releases it.
 
-        `address` may be the key of a conversation. A hold of the same holder is extended, never shortened. Of what was
+        `address` may be the key of a conversation. A hold is extended, never shortened, also by another holder. Of what was
         done before the latest that is known, a release included, nothing is noted: platforms send events again.
         """
         key, at = sound(str(address)), _milliseconds(since)
         known = connection.execute(self._of(key)).first()
-        if known is not None and at < known.heard - known.heard % SECOND:
-            return
-        row: dict[str, Any] = {"conversation": key, "holder": holder, "since": at, "heard": at}
-        row["until"] = None if until is None or holder == "bot" else _milliseconds(until)
-        if known is not None:
-            row["heard"] = max(at, known.heard)
-            if known.holder == holder != "bot" and (known.until is None or known.until > at):
-                row["since"] = known.since
-                row["until"] = None if None in (known.until, row["until"]) else max(known.until, row["until"])
-        new = put(connection, self.table)
-        changed = {name: new.excluded[name] for name in row if name != "conversation"}
-        connection.execute(new.on_conflict_do_update(index_elements=["conversation"], set_=changed), [row])
+        if known is None or at >= known.heard - known.heard % SECOND:
+            self._put(connection, key, holder, known, since=at, until=until)
+
+    def decided(
+        self, connection: Connection, address: Address | str, holder: Holder, *, until: datetime | None
+    ) -> None:
+        """As `held`, of what is decided here and now: it counts also where the platform's clock is ahead of ours, or ours
+        was set back, and what the platform told last has a later time."""
+        key = sound(str(address))
+        known = connection.execute(self._of(key)).first()
+        self._put(connection, key, holder, known, since=_milliseconds(datetime.now(UTC)), until=until)
 
     def release(self, connection: Connection, conversation: str) -> bool:
         """Give a conversation back to the bot; whether somebody held it."""
-        now = datetime.now(UTC)
-        was = self._held(connection, conversation, now) is not None
+        was = self._held(connection, conversation, datetime.now(UTC)) is not None
         if was:
-            self.held(connection, conversation, "bot", since=now, until=None)
+            self.decided(connection, conversation, "bot", until=None)
         return was
 
     def holder(self, connection: Connection, address: Address, now: datetime) -> Held | None:
@@ -106,11 +104,39 @@ class Holders:
         rows = connection.execute(self._active(now).order_by(row.since, row.conversation))
         return [_held(each) for each in rows]
 
-    def prune(self, connection: Connection, *, before: datetime) -> None:
-        """Forget what ended before a time."""
+    def among(self, connection: Connection, conversations: Collection[str], now: datetime) -> set[str]:
+        """Those of these conversations that somebody else than the bot holds; keys, as the lanes are called."""
+        mine = among(connection, self.table.c.conversation, sorted(conversations))
+        return {row.conversation for row in connection.execute(self._active(now).where(mine))}
+
+    def over(self, before: datetime) -> ColumnElement[bool]:
+        """The rows of what ended before a time."""
         row, at = self.table.c, _milliseconds(before)
-        over = or_(row.until < at, row.holder == "bot")
-        connection.execute(delete_from(self.table).where(row.heard < at, over))
+        return and_(row.heard < at, or_(row.until < at, row.holder == "bot"))
+
+    def _put(
+        self,
+        connection: Connection,
+        key: str,
+        holder: Holder,
+        known: Any,
+        *,
+        since: int,
+        until: datetime | None,
+    ) -> None:
+        """Write a row over the `known` one, unless another process heard something later meanwhile."""
+        row: dict[str, Any] = {"conversation": key, "holder": holder, "since": since, "heard": since}
+        row["until"] = None if until is None or holder == "bot" else _milliseconds(until)
+        if known is not None:
+            row["heard"] = max(since, known.heard)
+            if "bot" not in (holder, known.holder) and (known.until is None or known.until > since):
+                row["since"] = known.since if known.holder == holder else since
+                row["until"] = None if None in (known.until, row["until"]) else max(known.until, row["until"])
+        new = put(connection, self.table)
+        changed = {name: new.excluded[name] for name in row if name != "conversation"}
+        later = self.table.c.heard <= new.excluded.heard
+        update = new.on_conflict_do_update(index_elements=["conversation"], set_=changed, where=later)
+        connection.execute(update, [row])
 
     def _of(self, key: str) -> Select[Any]:
         return select(self.table).where(self.table.c.conversation == key)

@@ -106,14 +106,12 @@ class Intake:
             holder = told.get(turn_id(event))
             if holder is None or turn_id(event) in known:
                 found.append((event, about))
-            elif event.kind == "echo" and self._takeover.is_ours(connection, event):
                 continue
-            elif event.kind == "echo" and self._takeover.sending(connection, event.address):
-                found.append((event, {**about, JUDGE: True}))
-            else:
-                if self._takeover.note(connection, event.address, holder, since=event.sent_at):
-                    taken.silenced.append(lane_of_address(event.address))
-                found.append((event, {**about, JUDGE: False} if event.kind == "echo" else about))
+            ours = self._takeover.ours(connection, event) if event.kind == "echo" else False
+            if ours is False and self._takeover.note(connection, event.address, holder, since=event.sent_at):
+                taken.silenced.append(lane_of_address(event.address))
+            if ours is not True:
+                found.append((event, {**about, JUDGE: ours is None} if event.kind == "echo" else about))
         return found
 
     def _known(self, connection: Connection, turns: Sequence[str]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, inspect, select, text, tuple_
 from sqlalchemy.schema import CreateSchema
 
 from assistant.inbox.acts import Acts
@@ -15,6 +15,9 @@ from assistant.inbox.windows import Windows
 
 LOCK = 0x0D806
 """Advisory lock of PostgreSQL under which the tables are made: two that make the same at once fail."""
+
+MOST = 200
+"""Rows of a table that are forgotten in one transaction: acknowledgements do not wait for more."""
 
 
 class Ledgers:
@@ -46,7 +49,16 @@ class Ledgers:
         there = set(inspect(connection).get_table_names(schema=self._known.schema))
         return all(table.name in there for table in self._known.tables.values())
 
-    def prune(self, connection: Connection, *, before: datetime) -> None:
-        """Forget what is over since before a time. Identities are kept: they tell whose a conversation is."""
-        for ledger in (self.reports, self.acts, self.holders, self.windows):
-            ledger.prune(connection, before=before)
+    def prune(self, connection: Connection, *, before: datetime, most: int = MOST) -> int:
+        """Forget some of what is over since before a time; how much.
+
+        Identities are kept: they tell whose a conversation is.
+        """
+        return sum(
+            self._forget(connection, ledger.table, ledger.over(before), most)
+            for ledger in (self.reports, self.acts, self.holders, self.windows)
+        )
+
+    def _forget(self, connection: Connection, table: Table, over: ColumnElement[bool], most: int) -> int:
+        old = select(*table.primary_key).where(over).limit(most)
+        return connection.execute(delete(table).where(tuple_(*table.primary_key).in_(old))).rowcount

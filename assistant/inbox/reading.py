@@ -55,6 +55,11 @@ def turns(tables: Tables) -> Select[Any]:
     return select(*columns, came.c.output, came.c.error).select_from(joined).where(turn.c.name == WORKFLOW)
 
 
+def turn(tables: Tables, connection: Connection, id: str) -> Any:
+    """The row of a turn; None: there is none."""
+    return connection.execute(turns(tables).where(tables.turns.c.workflow_uuid == id)).first()
+
+
 def newest(tables: Tables, state: State | None, failing: Failing | None = None) -> Select[Any]:
     """Rows of the turns in one state, or of all that are listed, the newest first."""
     return turns(tables).where(_in(tables, state, failing)).order_by(tables.turns.c.created_at.desc())
@@ -114,6 +119,11 @@ def state(row: Any, failure: str | None = None) -> Fate:
     if row.status == "ERROR" and loaded(row.error).get("name") == "Parked":
         return "parked"
     return "dead" if failure and row.status == "SUCCESS" else BY_STATUS.get(row.status, "dead")
+
+
+def sent(row: Any) -> bool:
+    """Whether a turn that ended sent anything."""
+    return bool(_outcome(row).get("parts"))
 
 
 def needs_steps(row: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +10,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
-from sqlalchemy import BigInteger, Column, Connection, Index, MetaData, Select, Table, Text, and_, func, select, update
-from sqlalchemy import delete as delete_from
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    func,
+    select,
+    update,
+)
 
 from assistant.inbox.names import LONGEST, sound
-from assistant.inbox.upserts import put, storable
+from assistant.inbox.upserts import among, put, storable
 from assistant.types import Address, Incoming, ReceiptState
 
 AT_ONCE = 500
@@ -21,6 +35,9 @@ AT_ONCE = 500
 
 PART = 100
 """Bytes that a key may have behind the turn's id."""
+
+PIECE = re.compile(r"#[0-9]{1,4}$")
+"""Ends the key of a message that is a piece of a part."""
 
 TIMES = ("sent_at", "delivered_at", "read_at", "failed_at")
 
@@ -150,14 +167,15 @@ class Reports:
 
     def retried(self, connection: Connection, *, turn: str, keys: Iterable[str]) -> None:
         """Note that parts are to be sent again: what was reported of them so far does not count any more."""
-        row = self.table.c
-        parts = update(self.table).where(row.turn == turn, row.key.in_(sorted(map(storable, keys))))
-        connection.execute(parts.where(row.retried_at.is_(None)).values(retried_at=int(time.time() * 1000)))
+        row, wanted = self.table.c, set(map(storable, keys))
+        known = connection.execute(select(row.message, row.key).where(row.turn == turn, row.retried_at.is_(None)))
+        parts = [message for message, key in known if part_of(key or "") in wanted]
+        retried = update(self.table).where(among(connection, row.message, parts))
+        connection.execute(retried.values(retried_at=int(time.time() * 1000)))
 
-    def prune(self, connection: Connection, *, before: datetime) -> None:
-        """Forget what was noted before a time."""
-        old = delete_from(self.table).where(self.table.c.noted_at < int(before.timestamp() * 1000))
-        connection.execute(old)
+    def over(self, before: datetime) -> ColumnElement[bool]:
+        """The rows of what was noted before a time."""
+        return self.table.c.noted_at < int(before.timestamp() * 1000)
 
     def _put(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
@@ -174,6 +192,12 @@ class Reports:
 def turn_of(key: str) -> str:
     """The turn that a key belongs to: `Turn.key` puts the part's number behind it."""
     return storable(key).rpartition(":")[0]
+
+
+def part_of(key: str) -> str:
+    """The key of the part that a key belongs to: of a part that became several messages only the last has the bare key, so
+    that its arrival is that of the whole."""
+    return PIECE.sub("", key)
 
 
 def _is_key(key: object) -> TypeGuard[str]:
@@ -193,7 +217,7 @@ def _row(address: Address, id: str, now: int) -> dict[str, Any]:
 def _report(row: Any) -> Report:
     times = (_at(row.sent_at), _at(row.delivered_at), _at(row.read_at), _at(row.failed_at))
     error = row.error or (REASONLESS if row.failed_at is not None else None)
-    return Report(row.turn, row.key or "", row.id, *times, error=error, again=row.retried_at is not None)
+    return Report(row.turn, part_of(row.key or ""), row.id, *times, error=error, again=row.retried_at is not None)
 
 
 def _at(milliseconds: int | None) -> datetime | None:

@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, insert, update
+from sqlalchemy import Connection, delete, insert, update
 
 from assistant.inbox.names import APPLICATION, ASKED
-from assistant.inbox.tables import Tables
+from assistant.inbox.tables import ANSWERED, Tables
 from assistant.inbox.timeline import REPORTED, loaded
 
 Json = dict[str, Any]
@@ -24,15 +24,7 @@ class Resending:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        names = ("workflow_uuid", "function_name", "output", "serialization", "application_name")
-        numbers = ("started_at_epoch_ms", "completed_at_epoch_ms", "retention_timestamp")
-        self._written = Table(
-            tables.steps.name,
-            MetaData(schema=tables.steps.schema),
-            *(Column(name, Text) for name in names),
-            *(Column(name, BigInteger) for name in numbers),
-            Column("function_id", Integer),
-        )
+        self._steps = tables.steps
 
     def again(
         self, connection: Connection, row: Any, steps: Sequence[Any], failed: Mapping[str, str], *, now: int
@@ -49,7 +41,8 @@ class Resending:
         last = {part.get("key"): part for part in outcome.get("parts", ())}
         kept = [key for key in groups if key in last and key not in failed]
         again = [key for key in groups if key in last and key in failed]
-        if not again or not self._restart(connection, row.workflow_uuid, now=now):
+        restart = self._tables.rewind  # with all of its steps
+        if not again or not restart(connection, row.workflow_uuid, step=ASIDE, now=now, ended=ANSWERED):
             return False
         first, *others = again
         self._reorder(connection, answer, record, [*kept, first, *others])
@@ -60,27 +53,24 @@ class Resending:
             number = self._put(connection, row, groups[key], json.dumps(written[key]), number, now=now)
         return True
 
-    def _restart(self, connection: Connection, turn: str, *, now: int) -> bool:
-        """Let an answered turn run again as one that gave up does, with all of its steps."""
-        row = self._tables.turns.c
-        dead = update(self._tables.turns).where(row.workflow_uuid == turn, row.status == "SUCCESS")
-        done = connection.execute(dead.values(status="ERROR")).rowcount
-        return bool(done) and self._tables.rewind(connection, turn, step=ASIDE, now=now)
-
     def _reorder(self, connection: Connection, answer: Any, record: Json, keys: Sequence[str]) -> None:
-        """Put the parts of the answer in another order; those that were never sent are not any more."""
+        """Put the parts of the answer in another order; those that were never sent are not any more.
+
+        Whom it gave the conversation to has had it: it is not given away once more.
+        """
         at = {part.get("key", ""): number for number, part in enumerate(record["parts"])}
         chosen = [at[key] for key in keys]
         new = record | {name: [record[name][number] for number in chosen] for name in ("parts", "policies")}
+        new.pop("hands_to", None)
         self._rewrite(connection, answer.workflow_uuid, answer.function_id, json.dumps(new, separators=(",", ":")))
 
     def _clear(self, connection: Connection, turn: str, answer: Any, kept: Sequence[Sequence[Any]]) -> int:
         """Set the steps aside that stay, and delete the others behind the answer; the number of the answer."""
-        step = self._written.c
-        mine = update(self._written).where(step.workflow_uuid == turn)
+        step = self._steps.c
+        mine = update(self._steps).where(step.workflow_uuid == turn)
         ids = [each.function_id for group in kept for each in group]
         connection.execute(mine.where(step.function_id.in_(ids)).values(function_id=step.function_id + ASIDE))
-        gone = delete(self._written).where(step.workflow_uuid == turn, step.function_id > answer.function_id)
+        gone = delete(self._steps).where(step.workflow_uuid == turn, step.function_id > answer.function_id)
         connection.execute(gone.where(step.function_id < ASIDE))
         return int(answer.function_id)
 
@@ -88,8 +78,8 @@ class Resending:
         self, connection: Connection, row: Any, group: Sequence[Any], output: str, number: int, *, now: int
     ) -> int:
         """Put the steps of a part behind the step `number`, its last send with that output; the number of the last."""
-        step = self._written.c
-        mine = update(self._written).where(step.workflow_uuid == row.workflow_uuid)
+        step = self._steps.c
+        mine = update(self._steps).where(step.workflow_uuid == row.workflow_uuid)
         for each in group:
             number += 1
             moved = mine.where(step.function_id == each.function_id + ASIDE)
@@ -100,8 +90,8 @@ class Resending:
         return number
 
     def _rewrite(self, connection: Connection, turn: str, number: int, output: str) -> None:
-        step = self._written.c
-        changed = update(self._written).where(step.workflow_uuid == turn, step.function_id == number)
+        step = self._steps.c
+        changed = update(self._steps).where(step.workflow_uuid == turn, step.function_id == number)
         connection.execute(changed.values(output=output))
 
     def _append(self, connection: Connection, row: Any, number: int, output: str, *, now: int) -> None:
@@ -110,7 +100,7 @@ class Resending:
         names = {"workflow_uuid": row.workflow_uuid, "function_id": number, "function_name": "send", "output": output}
         stored = {"serialization": "portable_json", "application_name": APPLICATION, "retention_timestamp": when}
         times = {"started_at_epoch_ms": when, "completed_at_epoch_ms": when}
-        connection.execute(insert(self._written), [names | stored | times])
+        connection.execute(insert(self._steps), [names | stored | times])
 
 
 def _groups(keys: Sequence[str], steps: Sequence[Any], *, after: int) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""The tables of DBOS 3.4 as far as the inbox reads them, and the two things it changes there itself."""
+"""The tables of DBOS 3.4 as far as the inbox reads them, and what it changes there itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assistant.inbox.names import APPLICATION, ASKED, QUEUE, VERSION, WORKFLOW
 
 ACTIVE = ("ENQUEUED", "PENDING")
 GAVE_UP = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+ANSWERED = ("SUCCESS",)
 DROPPED = "CANCELLED"
 
 
@@ -52,9 +66,15 @@ class Tables:
             "operation_outputs",
             known,
             *(Column(name, Text) for name in ("workflow_uuid", "function_name", "output", "error")),
-            Column("function_id", Integer),
+            *(Column(name, Text) for name in ("serialization", "application_name")),
             *(Column(name, BigInteger) for name in ("started_at_epoch_ms", "completed_at_epoch_ms")),
+            Column("retention_timestamp", BigInteger),
+            Column("function_id", Integer),
         )
+
+    def exist(self, connection: Connection) -> bool:
+        """Whether an inbox was ever started on the database."""
+        return inspect(connection).has_table(self.turns.name, schema=self.turns.schema)
 
     def enqueue(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Record messages; one that is there already is left as it is.
@@ -102,14 +122,15 @@ class Tables:
         again = update(self.turns).where(*started).values(status="ENQUEUED", owner_xid=None, started_at_epoch_ms=None)
         return connection.execute(again if died else again.values(recovery_attempts=0)).rowcount
 
-    def rewind(self, connection: Connection, id: str, *, step: int, now: int) -> bool:
-        """Let a turn that gave up run again from a step on, in its lane, because a person asked for it; False: it is not one that gave up any more.
+    def rewind(self, connection: Connection, id: str, *, step: int, now: int, ended: Sequence[str] = GAVE_UP) -> bool:
+        """Let a turn that `ended` so run again from a step on, in its lane, because a person asked for it; False: it does
+        not stand so any more.
 
         What `DBOSClient.rewind_workflow` does to a workflow without events, streams and messages, in the caller's
         transaction: between a look and a change somebody else may have had it answered, and it would be sent again.
         """
         row = self.turns.c
-        again = update(self.turns).where(row.workflow_uuid == id, row.status.in_(GAVE_UP))
+        again = update(self.turns).where(row.workflow_uuid == id, row.status.in_(ended))
         values = {"status": "ENQUEUED", "owner_xid": None, "recovery_attempts": 0, "application_version": VERSION}
         values["queue_name"] = QUEUE  # DBOS takes it from a turn that it gives up itself
         times = {"started_at_epoch_ms": None, "completed_at": None, "updated_at": now}
@@ -118,11 +139,19 @@ class Tables:
         connection.execute(delete(self.outcomes).where(self.outcomes.c.workflow_uuid == id))
         done = self.steps.c
         connection.execute(delete(self.steps).where(done.workflow_uuid == id, done.function_id >= step))
-        ended = (done.workflow_uuid == id) & (done.function_id == step - 1)
-        if isinstance(record := _json(connection.scalar(select(done.output).where(ended))), dict):
+        last = (done.workflow_uuid == id) & (done.function_id == step - 1)
+        if isinstance(record := _json(connection.scalar(select(done.output).where(last))), dict):
             asked = json.dumps(record | {ASKED: True}, separators=(",", ":"))
-            connection.execute(update(self.steps).where(ended).values(output=asked))
+            connection.execute(update(self.steps).where(last).values(output=asked))
         return True
+
+    def drop(self, connection: Connection, id: str, *, now: int, answered: bool) -> bool:
+        """Let a turn never run again; False: it runs now, was dropped before, or was `answered`, where that is not meant."""
+        row = self.turns.c
+        meant = ("ENQUEUED", *GAVE_UP, *(ANSWERED if answered else ()))
+        dropped = update(self.turns).where(row.workflow_uuid == id, row.status.in_(meant))
+        values = dropped.values(status=DROPPED, owner_xid=None, completed_at=now, updated_at=now)
+        return bool(connection.execute(values).rowcount)
 
     def answer_by(self, connection: Connection, turns: Sequence[str], output: str, now: int) -> None:
         """Finish waiting turns with an outcome: another turn answers them. A turn that is finished stays as it is."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
 from assistant.connector import Connector, Handing, Holder, Sharing
-from assistant.inbox.aliases import identity
 from assistant.inbox.ledgers import Ledgers
 from assistant.inbox.liveness import ask_to_stop
 from assistant.inbox.names import QUEUE, STOP_LANE, lane_of_address
@@ -42,6 +40,16 @@ class Takeover:
             for name in self._siblings(where.connector)
         )
 
+    def ours(self, connection: Connection, echo: Incoming) -> bool | None:
+        """As `is_ours`; None: nobody can tell yet, since a message is on the wire in the conversation.
+
+        That is asked first: between the two the last message may have been noted and its turn may have ended.
+        """
+        on_the_wire = self.sending(connection, echo.address)
+        if self.is_ours(connection, echo):
+            return True
+        return None if on_the_wire else False
+
     def sending(self, connection: Connection, address: Address) -> bool:
         """Whether a message may be on the wire in a conversation: an answer is written, and its turn is not over.
 
@@ -57,11 +65,8 @@ class Takeover:
         )
         return connection.execute(under_way.limit(1)).first() is not None
 
-    def note(self, connection: Connection, address: Address, holder: Holder, *, since: datetime) -> bool:
-        """Note who holds a conversation since then; whether what is being written in it is to be stopped.
-
-        What is told late changes nothing that was noted of a later time. Other processes are asked to stop here.
-        """
+    def note(self, connection: Connection, address: Address, holder: Holder, *, since: datetime | None = None) -> bool:
+        """As `held`; whether what is being written in it is to be stopped. Other processes are asked to stop here."""
         self.held(connection, address, holder, since=since)
         if self.holder(connection, address) is None:
             return False
@@ -71,14 +76,26 @@ class Takeover:
 
     def home(self, connection: Connection, address: Address) -> Address:
         """The address of the conversation that one of its identities belongs to."""
-        row = self._ledgers.aliases.table.c
-        mine = select(row.home_chat).where(row.identity == identity(address, address.chat))
-        chat = connection.scalar(mine)
-        return address if chat is None else replace(address, chat=chat)
+        return self._ledgers.aliases.homes(connection, [address])[address]
 
-    def held(self, connection: Connection, address: Address, holder: Holder, *, since: datetime) -> None:
-        """Note who holds a conversation since then; "bot" releases it."""
-        self._ledgers.holders.held(connection, address, holder, since=since, until=since + self._time)
+    def held(self, connection: Connection, address: Address, holder: Holder, *, since: datetime | None = None) -> None:
+        """Note who holds a conversation since a time, as the platform tells it, or from now on, as is decided here; "bot"
+        releases it.
+
+        What is told late changes nothing that was noted of a later time.
+        """
+        if since is None:
+            until = datetime.now(UTC) + self._time
+            self._ledgers.holders.decided(connection, address, holder, until=until)
+        else:
+            self._ledgers.holders.held(connection, address, holder, since=since, until=since + self._time)
+
+    def held_among(self, connection: Connection, addresses: Iterable[Address]) -> set[Address]:
+        """Those of these in whose conversations somebody else than the bot answers."""
+        homes = self._ledgers.aliases.homes(connection, addresses)
+        keys = {address: lane_of_address(home) for address, home in homes.items()}
+        held = self._ledgers.holders.among(connection, set(keys.values()), datetime.now(UTC))
+        return {address for address, key in keys.items() if key in held}
 
     def holder(self, connection: Connection, address: Address) -> Holder | None:
         """Who holds a conversation now; None: the bot."""

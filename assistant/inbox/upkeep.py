@@ -76,11 +76,11 @@ class Upkeep:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _prune(self) -> None:
-        for _ in range(PRUNE_BATCHES):
-            if not await asyncio.to_thread(self.prune):
-                break
-            await asyncio.sleep(0.05)
-        await asyncio.to_thread(self.prune_ledgers)
+        for some in (self.prune, self.prune_ledgers):
+            for _ in range(PRUNE_BATCHES):
+                if not await asyncio.to_thread(some):
+                    break
+                await asyncio.sleep(0.05)
 
     def look(self, running: set[str], lost: set[str]) -> None:
         """Set the gauges, and hand back turns that the database says run here and do not: those `lost`, and those that
@@ -119,7 +119,7 @@ class Upkeep:
                     connection.execute(delete(table).where(table.c.workflow_uuid.in_(ids)))
         return len(ids)
 
-    def prune_ledgers(self) -> None:
-        """Forget what the ledgers know of what is over since the retention time."""
+    def prune_ledgers(self) -> int:
+        """Forget some of what the ledgers know of what is over since the retention time; how much."""
         with self._engine.begin() as connection:
-            self._ledgers.prune(connection, before=datetime.now(UTC) - timedelta(seconds=self._retention))
+            return self._ledgers.prune(connection, before=datetime.now(UTC) - timedelta(seconds=self._retention))

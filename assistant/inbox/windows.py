@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, Connection, Index, MetaData, Table, Text, case, func, select
-from sqlalchemy import delete as delete_from
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Table, Text, case, func, select
 
 from assistant.inbox.names import sound
 from assistant.inbox.upserts import put
@@ -35,8 +34,7 @@ class Windows:
             known,
             Column("conversation", Text, primary_key=True),
             Column("connector", Text, nullable=False),
-            Column("closes_at", BigInteger, nullable=False),
-            Index("inbox_windows_closes", "connector", "closes_at"),
+            Column("closes_at", BigInteger, nullable=False, index=True),
         )
 
     def opened(self, connection: Connection, events_until: Sequence[tuple[Address, datetime]]) -> None:
@@ -72,9 +70,9 @@ class Windows:
         found = select(row.connector, is_open, func.count()).group_by(row.connector).order_by(row.connector)
         return {name: Count(int(open_), total - int(open_)) for name, open_, total in connection.execute(found)}
 
-    def prune(self, connection: Connection, *, before: datetime) -> None:
-        """Forget windows that had been closed for `KEPT` at a time."""
-        connection.execute(delete_from(self.table).where(self.table.c.closes_at < _milliseconds(before - KEPT)))
+    def over(self, before: datetime) -> ColumnElement[bool]:
+        """The rows of windows that had been closed for `KEPT` at a time."""
+        return self.table.c.closes_at < _milliseconds(before - KEPT)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -196,9 +196,7 @@ class TurnWorkflow:
         run.parts, run.writing = len(answer["parts"]), answer.get("seconds", 0.0)
         for number, part in enumerate(answer["parts"]):
             outgoing = outgoing_from_json(part)
-            last = (
-                number == run.parts - 1 and "hands_to" not in answer
-            )  # else the turn's outcome is not the next record
+            last = number == run.parts - 1 and "hands_to" not in answer  # then the turn's outcome is the next record
             sent = await self._delivered(run, outgoing, policy=answer["policies"][number], last=last)
             if sent is None:
                 run.stopped = True
@@ -249,8 +247,7 @@ class TurnWorkflow:
 
     async def _judged(self, run: Run) -> Json:
         """The record of an echo, which nobody is asked to answer."""
-        with self._running.sleeping():
-            holder = await self._standing.judge(run.turn.messages[-1], certain=not run.stored[JUDGE])
+        holder = await self._standing.judge(run.turn.messages[-1], certain=not run.stored[JUDGE])
         return {"parts": [], "policies": [], "details": {"held_by": holder} if holder else {"echo": "ours"}}
 
     async def _sleep(self, seconds: float) -> None:
@@ -325,8 +322,9 @@ class TurnWorkflow:
                     attempt=tries.number,
                     doubt=doubt,
                     policy=policy,
-                    aliased=run.aliased,
+                    aliased=run.aliased or tries.number > 1,
                     windowed=run.turn.kind != "comment",
+                    begun=bool(run.sent) and not any(sent.get("beyond") for sent in run.sent),
                 )
             else:
                 made = unconfigured(part.address.connector, attempt=tries.number, doubt=doubt)

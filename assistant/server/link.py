@@ -49,8 +49,8 @@ class Link:
                 self.state = "polling"
                 await self._poll(self.connector, accept)
         except (ConfigurationError, PermanentError) as error:
-            self.state = f"failed: {error}"
-            logger.error("connectors.%s stopped: %s", self.connector.name, error)
+            self.state = f"failed: {self._said(error)}"
+            logger.error("connectors.%s stopped: %s", self.connector.name, self._said(error))
 
     async def aclose(self) -> None:
         """Close the connector; one that does not close in time is left."""
@@ -61,6 +61,10 @@ class Link:
                 await self.connector.aclose()
         except Exception as error:  # noqa: BLE001 - whatever a third party raises: the others are closed too
             logger.error("connectors.%s was not closed: %s", self.connector.name, origin(error))
+
+    def _said(self, error: Exception) -> str:
+        """Errors of connectors begin with the name, which is told already."""
+        return str(error).removeprefix(f"{self.connector.name}: ")
 
     async def _open(self) -> None:
         if isinstance(self.connector, Opening):
@@ -90,7 +94,7 @@ class Link:
                 return await work()
             except TransientError as error:
                 problem: Exception = error
-                reason = str(error)
+                reason = self._said(error)
             except (ConfigurationError, PermanentError):
                 raise
             except Exception as error:  # noqa: BLE001 - a bug of a connector: it must not end what the others do

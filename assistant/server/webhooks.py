@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -26,6 +27,9 @@ T = TypeVar("T")
 
 LARGE = 64 * 1024
 """Bytes of a body from which on it is verified and read in a thread: a signature takes a millisecond for 1 MB."""
+
+LONG_NUMBER = re.compile(r"\+?[0-9][0-9 ()-]{5,}[0-9]")
+"""As long as a telephone number; codes of errors are shorter."""
 
 AGAIN = 2
 """Seconds after which a platform may try again what could not be recorded."""
@@ -64,7 +68,10 @@ class Webhooks:
         return await self._events(sharing, webhook) if request.method == "POST" else _handshake(sharing, webhook)
 
     async def _events(self, sharing: Sequence[Connector], webhook: Webhook) -> Response:
-        proven = [each for each in sharing if await _proven(each, webhook)]
+        refused = _Refusals()
+        proven = [each for each in sharing if await _proven(each, webhook, refused)]
+        if refused:
+            logger.info("webhook %s: refused: %s", sharing[0].name, refused)
         if not proven:
             return Response(status_code=401)
         events: list[Incoming] = []
@@ -78,9 +85,28 @@ class Webhooks:
         except Exception as error:  # noqa: BLE001 - whatever a third party raises: its text may hold the message
             logger.error("webhook %s: failed: %s", sharing[0].name, origin(error))
             return Response(status_code=500)
+        _tell_failed(events)
         if not events and 200 in statuses:
             self._ignored.labels(sharing[0].name).inc()
         return Response(status_code=500 if 500 in statuses else min(statuses))
+
+
+class _Refusals(dict[str, list[str]]):
+    """Why connectors refused a request, each reason once, with who gave it."""
+
+    def note(self, name: str, error: InvalidWebhook) -> None:
+        self.setdefault(str(error), []).append(name)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{reason} ({', '.join(names)})" for reason, names in self.items())
+
+
+def _tell_failed(events: Sequence[Incoming]) -> None:
+    """Of messages that a platform took and could not deliver: why, and neither to whom nor what. An id may hold a number."""
+    for event in events:
+        if event.kind == "status" and event.text == "failed":
+            reason = LONG_NUMBER.sub("…", str(event.raw.get("error") or "no reason given"))
+            logger.warning("webhook %s: a message was not delivered: %s", event.address.connector, reason)
 
 
 def _headers(request: Request) -> Headers:
@@ -88,11 +114,11 @@ def _headers(request: Request) -> Headers:
     return Headers({name: ", ".join(request.headers.getlist(name)) for name in set(request.headers.keys())})
 
 
-async def _proven(connector: Connector, webhook: Webhook) -> bool:
+async def _proven(connector: Connector, webhook: Webhook, refused: _Refusals) -> bool:
     try:
         await _computed(lambda: connector.verify(webhook), webhook)
     except InvalidWebhook as error:
-        logger.info("webhook %s: refused: %s", connector.name, error)
+        refused.note(connector.name, error)
         return False
     except Exception as error:  # noqa: BLE001 - fail closed: what cannot be proven is not read
         logger.error("webhook %s: could not be verified: %s", connector.name, origin(error))
@@ -118,15 +144,15 @@ def _handshake(sharing: Sequence[Connector], webhook: Webhook) -> Response:
     able = [each for each in sharing if isinstance(each, Handshaking)]
     if not able:
         return Response(status_code=405, headers={"Allow": "POST"})
-    refused: list[str] = []
+    refused = _Refusals()
     for each in able:
         try:
             return PlainTextResponse(each.handshake(webhook))
         except InvalidWebhook as error:
-            refused.append(f"{each.name}: {error}")
+            refused.note(each.name, error)
         except Exception as error:  # noqa: BLE001 - as above
             logger.error("webhook %s: handshake failed: %s", sharing[0].name, origin(error))
-    logger.warning("webhook %s: handshake refused: %s", sharing[0].name, "; ".join(refused))
+    logger.warning("webhook %s: handshake refused: %s", sharing[0].name, refused)
     return Response(status_code=401)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import pytest
 from inbox_fakes import Bench, Counting, address, message
 from surface_fakes import now_and, quiet, said, surface
 
 from assistant.connector import Capabilities
+from assistant.errors import Rejected
 from assistant.inbox import Inbox
 from assistant.inbox.records import incoming_from_json, incoming_to_json
+from assistant.testing.memory_connector import MemoryConnector
 from assistant.types import Incoming, Outgoing, Receipt, Webhook
 from connectors._telegram_updates import Bot, read
 
@@ -129,6 +133,41 @@ async def test_a_telegram_group_that_becomes_a_supergroup_goes_on_as_one_convers
     assert [("-900", "/help before"), ("-100900", "/help after")] == [
         (out.address.chat, out.text) for out in group.sent if out.text.startswith("/help")
     ]
+
+
+class Migrating(MemoryConnector):
+    """Refuses what goes to an id that is given up."""
+
+    def __init__(self) -> None:
+        super().__init__(secret="s")
+        self.given_up: set[str] = set()
+        self.gate = asyncio.Event()
+
+    async def send(self, outgoing: Outgoing) -> Receipt:
+        """See `Connector.send`."""
+        if outgoing.address.chat in self.given_up:
+            await self.gate.wait()
+            raise Rejected("this chat is another one now")
+        return await super().send(outgoing)
+
+
+@pytest.mark.parametrize("when", ["while it is sent", "after it was refused"])
+async def test_who_gets_another_id_before_the_answer_arrived_gets_it_there(any_bench: Bench, when: str) -> None:
+    connector = any_bench.connector = Migrating()
+    inbox = await any_bench.open(quiet)
+    connector.given_up.add("7")
+    await inbox.accept([said("1")])
+    await any_bench.until("1", "running")
+    if when == "after it was refused":
+        connector.gate.set()
+        await any_bench.until("1", "dead")
+    await inbox.accept([said("c", kind="system", chat="U7", aliases=("7",))])
+    connector.gate.set()
+    if when == "after it was refused":
+        await inbox.desk.aretry("memory:bot:1")
+    await any_bench.until("1", "answered")
+
+    assert ["hello"] == any_bench.texts("U7")
 
 
 def test_a_stored_event_keeps_its_aliases() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -310,6 +311,17 @@ def test_what_is_sent_again_is_not_failing_nor_arrived(ledgers: Ledgers, connect
     assert ("m3",) == ledgers.reports.arrived(connection, connector="memory", account="bot", key="t:0")
 
 
+def test_a_piece_of_a_part_fails_and_is_sent_again_with_its_part(ledgers: Ledgers, connection: Connection) -> None:
+    """A part with a file and a text is two messages, and only the last has the bare key."""
+    ledgers.reports.reported(connection, [report("m1", "failed", key="t:0#0"), report("m2", "sent", key="t:0")])
+    found = ledgers.reports.of_turns(connection, ["t"])["t"]
+
+    assert [("t:0", True), ("t:0", False)] == [(each.key, each.failing) for each in found]
+    assert ("m2",) == ledgers.reports.arrived(connection, connector="memory", account="bot", key="t:0")
+    ledgers.reports.retried(connection, turn="t", keys=["t:0"])
+    assert {} == ledgers.reports.failures(connection, ["t"])
+
+
 def test_hostile_values_are_noted_all_the_same(ledgers: Ledgers, connection: Connection) -> None:
     odd = "\0" + "é" * 3000
     ledgers.reports.reported(connection, [report(odd, "failed", key="k", error=odd), report("m", "sent", key=odd)])
@@ -379,6 +391,56 @@ def test_what_was_done_before_a_release_does_not_undo_it(ledgers: Ledgers, conne
     assert "platform" == getattr(holders.holder(connection, where, now), "holder", None)
 
 
+def test_what_is_decided_here_counts_also_where_the_platforms_clock_is_ahead(
+    ledgers: Ledgers, connection: Connection
+) -> None:
+    holders, where, now = ledgers.holders, address(), datetime.now(UTC)
+    holders.held(connection, where, "person", since=now + HOUR, until=now + 2 * HOUR)
+    holders.release(connection, str(where))
+    assert holders.holder(connection, where, now) is None
+    returned = holders.returned(connection, str(where), datetime.now(UTC))
+    assert returned is not None
+    assert returned >= now - SECOND
+
+    holders.decided(connection, where, "person", until=None)
+    assert "person" == getattr(holders.holder(connection, where, now), "holder", None)
+
+
+def test_a_hold_without_an_end_is_not_given_one_by_another_holder(ledgers: Ledgers, connection: Connection) -> None:
+    holders, where, now = ledgers.holders, address(), datetime.now(UTC)
+    holders.decided(connection, where, "person", until=None)
+    holders.held(connection, where, "platform", since=now + MINUTE, until=now + HOUR)
+    held = holders.holder(connection, where, now + 2 * HOUR)
+
+    assert held is not None
+    assert ("platform", None) == (held.holder, held.until)
+
+
+def test_of_what_two_processes_are_told_at_once_the_later_counts(postgres_url: str) -> None:
+    place = Place.of(postgres_url)
+    ledgers, engine = Ledgers(place.schema), create_engine(place.url)
+    tell, where = ledgers.holders.held, address()
+
+    def told_earlier() -> None:
+        with engine.begin() as connection:
+            tell(connection, where, "person", since=NOW, until=None)
+
+    def waits() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    with ThreadPoolExecutor(1) as thread:
+        with engine.begin() as connection:
+            tell(connection, where, "bot", since=NOW + HOUR, until=None)
+            earlier = thread.submit(told_earlier)
+            while not (waits() or earlier.done()):
+                time.sleep(0.02)
+        earlier.result()
+    with engine.begin() as connection:
+        assert ledgers.holders.holder(connection, where, NOW + 2 * HOUR) is None
+    engine.dispose()
+
+
 def test_when_the_bot_got_a_conversation_back_is_known(ledgers: Ledgers, connection: Connection) -> None:
     holders, where = ledgers.holders, str(address())
     returned = partial(holders.returned, connection, where)
@@ -413,6 +475,15 @@ def test_what_is_over_for_long_is_forgotten_and_identities_are_not(
     tables = (ledgers.reports, ledgers.acts, ledgers.windows, ledgers.holders, ledgers.aliases)
     counts = [connection.scalar(select(func.count()).select_from(each.table)) for each in tables]
     assert [0, 0, 0, 1, 2] == counts
+
+
+def test_a_transaction_forgets_no_more_than_it_may(ledgers: Ledgers, connection: Connection) -> None:
+    ledgers.reports.sent(connection, turn="t", key="t:0", address=address(), ids=["m1", "m2", "m3"])
+    for at in range(3):
+        ledgers.acts.retried(connection, "t", at=NOW.timestamp() + at)
+    before = datetime.now(UTC) + HOUR
+
+    assert [4, 2, 0] == [ledgers.prune(connection, before=before, most=2) for _ in range(3)]
 
 
 def test_tables_are_made_by_several_processes_at_once(made_postgres: object, postgres: str) -> None:

@@ -47,6 +47,22 @@ async def test_a_message_that_was_reported_as_failed_is_a_dead_letter_and_can_be
     assert ["hello"] * 2 == any_bench.texts()
 
 
+async def test_whether_the_person_got_an_answer_is_known(any_bench: Bench) -> None:
+    surface(any_bench)
+    inbox = await any_bench.open()
+    arrived = inbox.desk.aarrived
+    await inbox.accept([said("1")])
+    await any_bench.until("1", "answered")
+    any_bench.connector.platform.fail("blocked")
+    await inbox.accept([said("2", chat="8")])
+    await any_bench.until("2", "dead")
+    assert [True, False, True] == [await arrived(f"memory:bot:{id}") for id in ("1", "2", "unknown")]
+
+    [mine] = any_bench.connector.platform.messages(address())
+    await inbox.accept([report("r1", mine.id, "failed")])
+    assert not await arrived("memory:bot:1")
+
+
 @pytest.mark.parametrize("policy", ["resend", "park"])
 async def test_a_message_whose_send_was_cut_is_found_by_its_report_and_not_sent_again(
     any_bench: Bench, policy: str

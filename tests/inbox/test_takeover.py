@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from inbox_fakes import Bench, Counting, address, echo, eventually, message
 from sqlalchemy.event import listen
-from surface_fakes import Surface, answered_by_hand, now_and, quiet, said, surface
+from surface_fakes import Surface, answered_by_hand, now_and, quiet, report, said, surface
 
 from assistant.connector import Holder
 from assistant.errors import TransientError
@@ -332,6 +332,25 @@ async def test_an_answer_may_hand_the_conversation_over_once_it_is_sent(any_benc
 
     assert ["one", "two"] == any_bench.texts()
     assert ["person"] == [held.holder for held in await inbox.desk.aholders()]
+
+
+async def test_what_is_sent_again_does_not_give_the_conversation_away_again(bench: Bench) -> None:
+    async def respond(turn: Turn) -> Reply:
+        return Reply((Outgoing(turn.address, turn.text),), hands_to="person" if turn.text == "a person" else None)
+
+    connector = surface(bench)
+    inbox = await bench.open(respond)
+    await inbox.accept([said("1", "a person")])
+    await bench.until("1", "answered")
+    assert await inbox.release(address())
+    [mine] = connector.platform.messages(address())
+    await inbox.accept([report("r1", mine.id, "failed")])
+    await inbox.desk.aretry("memory:bot:1")
+    await bench.until("1", "answered")
+    await inbox.accept([said("2", "thanks")])
+    await bench.until("2", "answered")
+
+    assert (["a person"] * 2 + ["thanks"], []) == (bench.texts(), await inbox.desk.aholders())
 
 
 async def test_a_dead_letter_of_a_held_conversation_is_not_sent_when_it_is_retried(bench: Bench) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from inbox_fakes import Bench, address, message
-from surface_fakes import now_and, said, surface
+from surface_fakes import Surface, now_and, said, surface
 
 from assistant.inbox import Reply, Turn
 from assistant.testing.memory_connector import MemoryConnector
-from assistant.types import Address, Outgoing
+from assistant.types import Address, Outgoing, Receipt
+from connectors._whatsapp_messages import is_rest
 
 
 async def test_within_the_window_an_answer_is_sent(any_bench: Bench) -> None:
@@ -55,6 +60,46 @@ async def test_beyond_the_window_a_template_goes_out_where_there_is_one(bench: B
 
     assert (["hello"], []) == ([out.text for out in connector.beyond], bench.texts())
     assert ("template",) == (await bench.shown("1")).parts[0].ids
+
+
+class Whole(Surface):
+    """Its template stands for the whole answer: nothing more is sent behind it."""
+
+    async def send_beyond(self, outgoing: Outgoing) -> Receipt:
+        """See `Windowed.send_beyond`."""
+        return Receipt(()) if is_rest(outgoing) else await super().send_beyond(outgoing)
+
+
+async def test_one_template_stands_for_an_answer_of_several_parts(bench: Bench) -> None:
+    connector = bench.connector = Whole(text_limit=6)
+    connector.beyond = []
+    inbox = await bench.open()
+    await inbox.accept([said("1", "one two three", sent_at=now_and(hours=-25))])
+    await bench.until("1", "answered")
+
+    assert (["one "], []) == ([out.text for out in connector.beyond], bench.texts())
+
+
+async def test_the_rest_of_an_answer_is_not_taken_for_sent_once_the_window_is_closed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    connector = bench.connector = Whole(text_limit=6)
+    connector.beyond, connector.gate = [], asyncio.Event()
+    inbox = await bench.open()
+    await inbox.accept([said("1", "one two")])
+    await bench.until_calls(1)
+    with closing(sqlite3.connect(tmp_path / "state-inbox.db")) as beside, beside:
+        beside.execute("UPDATE inbox_windows SET closes_at = 0")
+    connector.gate.set()
+    error = (await bench.until("1", "dead")).error or ""
+
+    assert "the rest of an answer cannot be sent outside the window" in error
+    assert "once the person writes again" in error
+    await inbox.accept([said("2", "I")])
+    await bench.until("2", "answered")
+    await inbox.desk.aretry("memory:bot:1")
+    await bench.until("1", "answered")
+    assert ["one ", "I", "two"] == bench.texts()
 
 
 async def test_an_earlier_event_that_comes_late_does_not_shorten_the_window(bench: Bench) -> None:
