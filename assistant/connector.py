@@ -40,7 +40,8 @@ class Capabilities:
         reactions: the bot can react to a message: it is a `Reacting`.
         threads: a chat has threads, each a conversation of its own (`Address.thread`).
         rates: what the platform allows; messages are spaced by it ahead of time. `group` needs a `Grouping`.
-        reports: what became of a message is told by events of kind "status".
+        reports: what became of a message is told by events of kind "status". Of several that one `Outgoing` became the last
+            has its key, so that it tells of all of them; those before have the key with "#" and a number behind it.
         repeats: what a second send with the same `Outgoing.key` does: "dropped" by the platform, or "doubled".
     """
 

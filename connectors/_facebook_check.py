@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from assistant.connector import Finding
-from assistant.errors import AssistantError, Rejected
 from connectors._facebook_choice import Way
 from connectors._facebook_updates import Owner
-from connectors._messaging_check import Identity
+from connectors._messaging_check import Identity, accepted
 from connectors._meta import Graph
+from connectors._meta_findings import permissions, tried
 from connectors._meta_versions import finding
 from connectors._meta_webhooks import rows
 
@@ -43,46 +43,14 @@ def identity(owner: Owner) -> Identity:
 
 async def checked(graph: Graph, owner: Owner, *, ways: Iterable[Way], token: str, app_id: str | None) -> list[Finding]:
     """Everything there is to say of the connector; raises nothing."""
-    found = [finding(graph.version, datetime.now(UTC).date())]
-    found.append(
-        await _tried(_page(graph, owner), f"check connectors.{owner.connector}.page_access_token and app_secret")
-    )
-    if found[-1].status == "fail":
+    found = [finding(graph.version, datetime.now(UTC).date()), await accepted(graph, identity(owner))]
+    if found[-1].status != "ok":
         return found
-    found.append(await _tried(_permissions(graph, owner, needed(ways, owner), token), "see the guide of this surface"))
-    found.append(await _tried(_subscribed(graph, owner, app_id), "the token needs pages_manage_metadata"))
+    found.append(await permissions(graph, needed(ways, owner), token=token))
+    found.append(await tried(_subscribed(graph, owner, app_id), "the token needs pages_manage_metadata"))
     if owner.instagram:
-        found.append(await _tried(_instagram(graph, owner), "the token needs instagram_basic"))
+        found.append(await tried(_instagram(graph, owner), "the token needs instagram_basic"))
     return found
-
-
-async def _tried(look: Awaitable[Finding], remedy: str) -> Finding:
-    try:
-        return await look
-    except AssistantError as error:
-        return Finding("fail", str(error), remedy)
-
-
-async def _page(graph: Graph, owner: Owner) -> Finding:
-    return Finding(
-        "ok", f"the token and the app secret are accepted for the Page {await identity(owner).confirm(graph)!r}"
-    )
-
-
-async def _permissions(graph: Graph, owner: Owner, wanted: list[str], token: str) -> Finding:
-    """Meta tells them to developers of the app; a token of somebody else may not ask."""
-    try:
-        data: Any = (await graph.get("debug_token", input_token=token)).get("data")
-        scopes, why = (data.get("scopes"), "") if isinstance(data, dict) else (None, "")
-    except Rejected as error:
-        scopes, why = None, f": {error}"
-    if not isinstance(scopes, list):
-        remedy = f"see in the access token debugger whether it has {', '.join(wanted)}"
-        return Finding("warn", f"Meta does not say which permissions the token has{why}", remedy)
-    missing = [each for each in wanted if each not in scopes]
-    if missing:
-        return Finding("fail", f"the token lacks {', '.join(missing)}", "grant them to the app, and make a new token")
-    return Finding("ok", f"the token has {', '.join(wanted)}")
 
 
 async def _subscribed(graph: Graph, owner: Owner, app_id: str | None) -> Finding:

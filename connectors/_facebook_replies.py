@@ -11,7 +11,7 @@ from typing import Any
 from assistant import markup
 from assistant.connector import parts
 from assistant.errors import Rejected
-from assistant.markup import plain, utf8, utf16
+from assistant.markup import utf8, utf16
 from assistant.types import Outgoing
 from connectors._facebook_limits import (
     COMMENT_UNITS,
@@ -26,7 +26,7 @@ from connectors._facebook_updates import Owner, Side
 from connectors._messaging_stamps import stamp
 from connectors._meta import Graph, Lost
 from connectors._meta_errors import WindowClosed
-from connectors._meta_text import unhurried
+from connectors._meta_text import plain, unhurried
 from connectors._meta_webhooks import rows
 
 NUMBERING_UNITS = 12
@@ -144,7 +144,7 @@ class Replies:
             if part.reply_to:
                 raise
             raise WindowClosed(
-                f"{error}. The person has the beginning of this answer: send the rest once they wrote to the Page"
+                f"{error} (to the Page), then retry this: the beginning of the answer was sent"
             ) from error
 
     def _place(self, part: Outgoing) -> tuple[str, str]:

@@ -85,8 +85,8 @@ class Messaging(MetaAccount):
         """Raises Rejected: there is nothing that a bot may send outside the window."""
         raise Rejected(
             f"{self.name}: {self._surface.title} takes messages of a bot for 24 hours after the person did something, and 7 days "
-            f"after an ad led into the conversation; they are over: wait until the person writes again, or let a person of "
-            f"yours answer in Meta's inbox, who has 7 days"
+            f"after an ad led into the conversation; they are over, and only a person of yours may still answer in Meta's inbox, "
+            f"for 7 days"
         )
 
     def window(self, event: Incoming) -> float:
@@ -128,8 +128,8 @@ class Messaging(MetaAccount):
             LOG.info("%s: the callback URL to enter at Meta is %s", self.name, webhook_url)
 
     async def check(self) -> Sequence[Finding]:
-        """The version, the token, the account, and the fields that its webhooks have."""
-        return await checked(self._graph, self._identity, app_id=self._account.app_id)
+        """The version, the token, the account, permissions, and the fields that its webhooks have."""
+        return await checked(self._graph, self._identity, app_id=self._account.app_id, token=self._token)
 
     async def _act(self, chat: str, action: str, **more: Any) -> None:
         """Show something that is no message; twice is as once."""

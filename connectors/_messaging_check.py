@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assistant.connector import Finding
-from assistant.errors import AssistantError, ConfigurationError
+from assistant.errors import AssistantError, ConfigurationError, TransientError
 from connectors._meta import Graph
 from connectors._meta_errors import PermissionMissing
+from connectors._meta_findings import permissions, unaccepted, unreached, untold
 from connectors._meta_versions import finding
 from connectors._meta_webhooks import rows
 
@@ -28,6 +29,8 @@ class Identity:
         sender: the path that messages are posted to, without its last part: the Page, or `me`.
         uploads: the path that files are uploaded to; None: there is none.
         fields: of webhooks, and what goes without each; None: they are not of the account but of the app.
+        needs: permissions that the token has to have.
+        node_key: the option that `node` was given with, where it is not `key`.
     """
 
     id: str
@@ -38,6 +41,8 @@ class Identity:
     sender: str
     uploads: str | None
     fields: Mapping[str, str] | None
+    needs: tuple[str, ...] = ()
+    node_key: str | None = None
 
     @property
     def messages(self) -> str:
@@ -64,10 +69,12 @@ class Identity:
         return str(told.get(label, self.id))
 
 
-async def checked(graph: Graph, identity: Identity, *, app_id: str | None) -> list[Finding]:
+async def checked(graph: Graph, identity: Identity, *, app_id: str | None, token: str) -> list[Finding]:
     """Everything there is to say of the connector; raises nothing."""
-    found = [finding(graph.version, datetime.now(UTC).date()), await _accepted(graph, identity)]
-    if found[-1].status != "fail":
+    found = [finding(graph.version, datetime.now(UTC).date()), await accepted(graph, identity)]
+    if found[-1].status == "ok":
+        login = identity.field == "user_id"  # with Instagram's own
+        found.append(untold(identity.needs) if login else await permissions(graph, identity.needs, token=token))
         found += await _subscribed(graph, identity, app_id)
     if app_id is None:
         found.append(
@@ -77,17 +84,15 @@ async def checked(graph: Graph, identity: Identity, *, app_id: str | None) -> li
     return found
 
 
-async def _accepted(graph: Graph, identity: Identity) -> Finding:
-    section = f"connectors.{graph.name}"
+async def accepted(graph: Graph, identity: Identity) -> Finding:
+    """Whether token and app secret are those of the account; raises nothing. "ok", or there is nothing more to ask."""
     try:
         who = await identity.confirm(graph)
     except ConfigurationError as error:
         return Finding("fail", str(error), "the guide of this surface shows where both are")
     except AssistantError as error:
-        if "appsecret_proof" in str(error):
-            remedy = f"set {section}.app_secret to the secret of the app that the token is of (App settings, Basic)"
-            return Finding("fail", f"the app secret is of another app than the token: {error}", remedy)
-        return Finding("fail", str(error), f"check {section}.{identity.token_key} and {section}.{identity.key}")
+        key = identity.node_key or identity.key
+        return unaccepted(graph, error, credential=identity.token_key, key=key)
     return Finding("ok", f"the token and the app secret are accepted for {who} ({identity.id})")
 
 
@@ -97,6 +102,8 @@ async def _subscribed(graph: Graph, identity: Identity, app_id: str | None) -> l
         apps = rows(await graph.get(path), "data")
     except PermissionMissing as error:
         return [Finding("warn", f"which webhooks are subscribed is not known: {error}", "grant pages_manage_metadata")]
+    except TransientError as error:
+        return [unreached(error)]
     except AssistantError as error:
         return [
             Finding("warn", f"which webhooks are subscribed is not known: {error}", "see the guide of this surface")

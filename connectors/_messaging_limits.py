@@ -71,6 +71,12 @@ INBOXES = frozenset({"263902037430900", "1217981644879628"})
 """Applications by which people of the business write: the inboxes of the Page and of Instagram.
 …/messenger-platform/handover-protocol, 2026-11."""
 
+PAGE_PERMISSIONS = ("pages_messaging", "pages_manage_metadata")
+LINKED_PERMISSIONS = ("instagram_basic", "instagram_manage_messages")
+ACCOUNT_PERMISSIONS = ("instagram_business_basic", "instagram_business_manage_messages")
+"""What tokens need: of a Page, of the Page for its Instagram account, and of the account with Instagram Login.
+developers.facebook.com/docs/messenger-platform/instagram/overview; …/instagram-api-with-instagram-login/messaging-api, 2026-11."""
+
 PAGE_FIELDS: Mapping[str, str] = MappingProxyType(
     {
         "messages": "nothing arrives",

@@ -20,6 +20,7 @@ WINDOW = "wait until the person writes again"
 TEMPLATE = f"{WINDOW}, or configure a template"
 PERSON = "nothing helps until the person changes that"
 REPORT = "report the body that was refused: the product should not have sent it"
+VERSION = "set `graph_version` to a newer one, or leave it out"
 SUPPORT = "see the account's state in Meta Business Suite, and ask Meta's support"
 
 
@@ -65,9 +66,9 @@ KNOWN: Mapping[tuple[int | None, int | None], Known] = MappingProxyType(
         (200, 2018028): Known("permission", "pages_messaging is not granted for people without a role on the app", PERMISSION),
         (131005, None): Known("permission", "a permission is missing or was taken back", PERMISSION),
         # the app's secret and version
-        (12, None): Known("rejected", "this version of the API has ended", "set `version` to a newer one, or leave it out"),
-        (2635, None): Known("rejected", "this version of the API has ended", "set `version` to a newer one, or leave it out"),
-        (2500, None): Known("rejected", "the path or the version is none that Meta knows", "check `version` and the ids"),
+        (12, None): Known("rejected", "this version of the API has ended", VERSION),
+        (2635, None): Known("rejected", "this version of the API has ended", VERSION),
+        (2500, None): Known("rejected", "the path or the version is none that Meta knows", "check `graph_version` and the ids"),
         # rates
         (4, None): Known("rate", "the app called too often", LESS),
         (4, 2018022): Known("rate", "too many messages to telephone numbers", LESS),

@@ -111,18 +111,15 @@ def code_of(error: BaseException) -> tuple[int | None, int | None]:
 
 
 def reported(error: Mapping[str, Any]) -> str:
-    """An error in a webhook as "code: title: what to do": what became of a message that Meta had taken."""
+    """An error in a webhook as "code: what it means (Meta's own words): what to do": what became of a message that Meta had taken."""
     code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     data = error.get("error_data")
     details = _text(data.get("details")) if isinstance(data, Mapping) else ""
-    title = details or _text(error.get("title")) or _text(error.get("message"))
+    words = shown(details or _text(error.get("title")) or _text(error.get("message"))).rstrip(". ")
     found = known(code, subcode)
-    parts = [
-        str(code) if code is not None else "",
-        title or (found.means if found else ""),
-        found.remedy if found else "",
-    ]
-    return shown(": ".join(part for part in parts if part)) or "no reason given"
+    meaning = f"{found.means} ({words})" if found and words else found.means if found else words
+    parts = [str(code) if code is not None else "", meaning, found.remedy if found else ""]
+    return ": ".join(part for part in parts if part) or "no reason given"
 
 
 def wait(headers: Mapping[str, str]) -> float | None:

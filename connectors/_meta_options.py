@@ -44,7 +44,8 @@ def secret(value: str | None, *, name: str, key: str, purpose: str, where: str) 
     """
     require(bool(value and value.strip()), f"connectors.{name}.{key} is not set, and without it {purpose}: {where}")
     text = str(value).strip()
-    require(SECRET.fullmatch(text) is not None, f"connectors.{name}.{key} has characters that none has: {where}")
+    wrong = f"connectors.{name}.{key} has a space, or a character outside ASCII, or more than 1024 of them: {where}"
+    require(SECRET.fullmatch(text) is not None, wrong)
     return text
 
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from markdown_it.tree import SyntaxTreeNode
 
 from assistant import markup
-from assistant.markup import Mark, Renderer, Run, plain, utf8, utf16
+from assistant.markup import Mark, Renderer, Run, utf8, utf16
 from connectors._meta_marks import AS_LITERAL, AS_SEEN, FENCE, FENCED, HAIR, LITERAL, QUOTED, RESERVED, mark, settle
 
 __all__ = ["Unit", "plain", "plain_parts", "unhurried", "whatsapp", "whatsapp_parts"]
@@ -92,6 +92,18 @@ class _WhatsApp(Renderer):
         header, *others = rows
         lines = [[self.heading(cell, 1) for cell in header], *([self.inline(cell) for cell in row] for row in others)]
         return "\n".join(" | ".join(cells) for cells in lines)
+
+
+class _Plain(Renderer):
+    """A quotation is shown as its words: where nothing is marked, its sign would be read as a character."""
+
+    def quote(self, inner: str, nested: bool) -> str:
+        return inner
+
+
+def plain(markdown: str) -> str:
+    """A Markdown text without any marks: links as "label (url)", lists with bullets; "" where nothing is visible."""
+    return _Plain().render(markdown)
 
 
 def whatsapp(markdown: str) -> str:

@@ -35,7 +35,11 @@ def verify(webhook: Webhook, *, app_secret: str) -> None:
     Raises:
         InvalidWebhook: another secret or another body, or there is no secret to compare with.
     """
-    check_signature(webhook, header=HEADER, secret=app_secret, prefix="sha256=")
+    try:
+        check_signature(webhook, header=HEADER, secret=app_secret, prefix="sha256=")
+    except InvalidWebhook as error:
+        hint = ": is app_secret that of the app that sends?" if webhook.headers.get(HEADER) else ""
+        raise InvalidWebhook(f"{error}{hint}") from None
 
 
 def handshake(webhook: Webhook, *, verify_token: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from assistant.connector import Finding
 from assistant.errors import AssistantError
 from connectors._meta import Graph
+from connectors._meta_findings import permissions, tried, unaccepted
 from connectors._meta_versions import finding
 from connectors._meta_webhooks import rows
 from connectors._whatsapp_template import Template
@@ -15,46 +16,41 @@ from connectors._whatsapp_template import Template
 NUMBER_FIELDS = ("display_phone_number", "verified_name", "quality_rating", "name_status", "code_verification_status")
 """…/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-phone-number-api, 2026-05."""
 
+PERMISSIONS = ("whatsapp_business_messaging", "whatsapp_business_management")
+"""What the token needs: the first to send, the second to look at the account."""
+
+MANAGEMENT = "the token needs whatsapp_business_management, and the account assigned to its user"
+
 POLICY = Finding(
     "warn",
-    "WhatsApp forbids assistants for everything: since 2026-01-15 a business may have one for its own customers and its "
-    "own matters only (WhatsApp Business Solution Terms, AI Providers)",
+    "WhatsApp's terms forbid general-purpose assistants since 2026-01-15: a business may have one for its own customers "
+    "and matters (WhatsApp Business Solution Terms, AI Providers)",
     "keep the documents to your business, leave answers to what is in them, and say in bot.greeting what it is for",
 )
 """Stated every time: no call can tell what the bot is used for."""
 
 
-async def checked(graph: Graph, *, number: str, business: str | None, template: Template | None) -> list[Finding]:
+async def checked(
+    graph: Graph, *, number: str, business: str | None, template: Template | None, token: str
+) -> list[Finding]:
     """Everything there is to say of the connector; raises nothing."""
-    today = datetime.now(UTC).date()
-    found = [finding(graph.version, today), await _number(graph, number)]
-    if found[-1].status != "fail":
-        found += [each async for each in _account(graph, number, business, template)]
-    return [*found, POLICY]
+    found = [finding(graph.version, datetime.now(UTC).date())]
+    try:
+        found.append(await _number(graph, number))
+    except AssistantError as error:
+        return [*found, unaccepted(graph, error, credential="access_token", key="phone_number_id"), POLICY]
+    found.append(await permissions(graph, PERMISSIONS, token=token))
+    return [*found, *[each async for each in _account(graph, number, business, template)], POLICY]
 
 
 async def _number(graph: Graph, number: str) -> Finding:
-    try:
-        told = await graph.get(number, fields=NUMBER_FIELDS)
-    except AssistantError as error:
-        return _failed(graph, error)
+    told = await graph.get(number, fields=NUMBER_FIELDS)
     who = f"{told.get('display_phone_number', number)} ({told.get('verified_name', 'without a name')})"
     quality = str(told.get("quality_rating", "UNKNOWN"))
     if quality == "RED":
         return Finding("warn", f"the token and the app secret are accepted for {who}, whose quality is {quality}",
                        "people block or report the number: answer less, and only those who wrote")  # fmt: skip
     return Finding("ok", f"the token and the app secret are accepted for {who}, quality {quality}")
-
-
-def _failed(graph: Graph, error: AssistantError) -> Finding:
-    section = f"connectors.{graph.name}"
-    if "appsecret_proof" in str(error):
-        remedy = f"set {section}.app_secret to the secret of the app that the token is of (App settings, Basic)"
-        return Finding("fail", f"the app secret is of another app than the token: {error}", remedy)
-    remedy = (
-        f"check {section}.access_token and {section}.phone_number_id against WhatsApp, API Setup in the app's dashboard"
-    )
-    return Finding("fail", str(error), remedy)
 
 
 async def _account(
@@ -66,24 +62,16 @@ async def _account(
             "warn", f"whether webhooks are subscribed is not known, as {section}.business_account_id is not set",
             "set it to the WhatsApp Business Account ID of API Setup",
         )  # fmt: skip
+    wrong = f"check {section}.business_account_id: it is the WhatsApp Business Account ID of API Setup"
     for look in (_belongs, _subscribed) if business else ():
-        yield await _tried(look(graph, business or "", number))
+        yield await tried(look(graph, business or "", number), MANAGEMENT, wrong=wrong)
     if template is None:
         yield Finding(
             "warn", f"{section}.template is not set: an answer that is ready 24 hours after the question is not sent",
             "have a template approved in WhatsApp Manager, and set template and template_language",
         )  # fmt: skip
     elif business:
-        yield await _tried(_approved(graph, business, template))
-
-
-async def _tried(look: Awaitable[Finding]) -> Finding:
-    try:
-        return await look
-    except AssistantError as error:
-        return Finding(
-            "fail", str(error), "the token needs whatsapp_business_management, and the account assigned to its user"
-        )
+        yield await tried(_approved(graph, business, template), MANAGEMENT, wrong=wrong)
 
 
 async def _belongs(graph: Graph, business: str, number: str) -> Finding:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.errors import Rejected
-from assistant.markup import plain, utf16
+from assistant.markup import utf16
 from assistant.types import Outgoing
 from connectors._meta_options import require
+from connectors._meta_text import plain
 from connectors._whatsapp_limits import TEMPLATE_CHARS
 
 NAME = re.compile(r"[a-z0-9_]{1,512}")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from connectors._messaging import Messaging
 from connectors._messaging_check import Identity
-from connectors._messaging_limits import ACCOUNT_FIELDS, INSTAGRAM
+from connectors._messaging_limits import ACCOUNT_FIELDS, ACCOUNT_PERMISSIONS, INSTAGRAM, LINKED_PERMISSIONS
 from connectors._messaging_updates import Account
 from connectors._meta_options import FACEBOOK, identifier, require
 from connectors._meta_options import INSTAGRAM as INSTAGRAM_HOST
@@ -75,12 +75,12 @@ def _identity(account: str, login: str, page_id: str | int | None, name: str) ->
         require(page_id is None, f"{section}.page_id goes with login = 'page' only: leave it out, or set that")
         return Identity(
             account, "account_id", "access_token", node="me", field="user_id", sender="me", uploads=None,
-            fields=ACCOUNT_FIELDS,
+            fields=ACCOUNT_FIELDS, needs=ACCOUNT_PERMISSIONS,
         )  # fmt: skip
     wrong = f"{section}.page_id is not set, and with login = 'page' messages go out through the Page: {PAGE}"
     require(page_id is not None, wrong)
     page = identifier(page_id or "", name=name, key="page_id", where=PAGE)
     return Identity(
         account, "account_id", "access_token", node=page, field="instagram_business_account", sender=page,
-        uploads=f"{page}/message_attachments", fields=None,
+        uploads=f"{page}/message_attachments", fields=None, needs=LINKED_PERMISSIONS, node_key="page_id",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from assistant.errors import Rejected
 from assistant.types import Address
 from connectors._messaging import Messaging
 from connectors._messaging_check import Identity
-from connectors._messaging_limits import MESSENGER, PAGE_FIELDS
+from connectors._messaging_limits import MESSENGER, PAGE_FIELDS, PAGE_PERMISSIONS
 from connectors._messaging_stamps import message_id as mid_of
 from connectors._messaging_updates import Account
 from connectors._meta_options import FACEBOOK, identifier
@@ -53,7 +53,7 @@ class Messenger(Messaging):
         app = None if app_id is None else identifier(app_id, name=name, key="app_id", where=APP)
         identity = Identity(
             page, "page_id", "page_access_token", node="me", field="id", sender=page,
-            uploads=f"{page}/message_attachments", fields=PAGE_FIELDS,
+            uploads=f"{page}/message_attachments", fields=PAGE_FIELDS, needs=PAGE_PERMISSIONS,
         )  # fmt: skip
         super().__init__(
             surface=MESSENGER, account=Account(name, page, app), identity=identity, disclosure=disclosure, reactions=True,

@@ -175,10 +175,11 @@ class WhatsApp(MetaAccount):
             LOG.info("%s: the callback URL to enter at Meta is %s", self.name, webhook_url)
 
     async def check(self) -> Sequence[Finding]:
-        """The version, the token, the number, the subscription, the template, and WhatsApp's policy."""
+        """The version, the token, the number, permissions, the subscription, the template, and WhatsApp's policy."""
         return await checked(
-            self._graph, number=self._number.id, business=self._business or None, template=self._template
-        )
+            self._graph, number=self._number.id, business=self._business or None, template=self._template,
+            token=self._token,
+        )  # fmt: skip
 
     def _remember(self, event: Incoming) -> None:
         found = message_id(event.id) if event.kind in OPENING else None

@@ -90,13 +90,20 @@ async def test_whose_token_it_is_is_asked_at_the_start(connect: Connect, login: 
 
 async def test_doctor_asks_for_the_fields_of_the_account(graph: GraphServer, connect: Connect) -> None:
     connector = await connect()
-    assert ["ok", "ok", "fail"] == [found.status for found in await connector.check()]
+    assert ["ok", "ok", "warn", "fail"] == [found.status for found in await connector.check()]
     graph.subscriptions.fields[INSTAGRAM_SCOPED_ID] = list(ACCOUNT_FIELDS)
-    assert ["ok", "ok", "ok"] == [found.status for found in await connector.check()]
+    found = await connector.check()
+    assert ["ok", "ok", "warn", "ok"] == [each.status for each in found]
+    assert "cannot be looked up with Instagram Login" in found[2].detail
     by_page = await connect("page")
-    assert ["ok", "ok", "fail"] == [found.status for found in await by_page.check()]
+    assert ["ok", "ok", "ok", "fail"] == [found.status for found in await by_page.check()]
     graph.subscriptions.fields[PAGE_ID] = ["feed"]
-    assert ["ok", "ok", "ok"] == [found.status for found in await by_page.check()]
+    assert ["ok", "ok", "ok", "ok"] == [found.status for found in await by_page.check()]
+
+
+async def test_doctor_names_the_page_where_its_id_is_wrong(connect: Connect) -> None:
+    found = (await (await connect("page", page_id="4242")).check())[1]
+    assert found.remedy.startswith("check connectors.instagram.page_id: Meta has no such id")
 
 
 async def test_a_text_is_cut_by_bytes(ann: Person, connect: Connect) -> None:

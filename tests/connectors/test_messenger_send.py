@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from accounts import APP_ID, APP_SECRET, PAGE_ID, PAGE_TOKEN, VERIFY_TOKEN
 from blockbuster import blockbuster_ctx
+from graph_nodes import SCOPES
 from graph_server import GraphServer
 from graph_world import Person
 from hypothesis import given, settings
@@ -271,7 +272,7 @@ async def test_doctor_finds_the_fields_that_are_not_subscribed(graph: GraphServe
         found = await connector.check()
         statuses.append([each.status for each in found])
         assert not [secret for secret in (PAGE_TOKEN, APP_SECRET) if secret in str(found)]
-    assert [["ok", "ok", "fail"], ["ok", "ok", "fail"], ["ok", "ok", "warn"], ["ok", "ok", "ok"]] == statuses
+    assert [["ok", "ok", "ok", last] for last in ("fail", "fail", "warn", "ok")] == statuses
 
 
 async def test_doctor_tells_a_wrong_secret_from_a_wrong_token(connect: Connect) -> None:
@@ -284,7 +285,15 @@ async def test_doctor_tells_a_wrong_secret_from_a_wrong_token(connect: Connect) 
 
 async def test_doctor_of_a_server_that_is_away_raises_nothing(connect: Connect) -> None:
     connector = await connect(graph_base_url="http://127.0.0.1:9", app_id=None)
-    assert ["ok", "fail", "warn"] == [found.status for found in await connector.check()]
+    found = await connector.check()
+    assert ["ok", "warn", "warn"] == [each.status for each in found]
+    assert "check the network, or use --offline" == found[1].remedy
+
+
+async def test_doctor_finds_a_permission_that_is_missing(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCOPES, PAGE_TOKEN, ("pages_manage_metadata",))
+    found = (await (await connect()).check())[2]
+    assert ("fail", "the token lacks pages_messaging") == (found.status, found.detail)
 
 
 async def test_no_secret_is_logged(

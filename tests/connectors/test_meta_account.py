@@ -69,6 +69,11 @@ def test_a_secret_that_is_none_is_refused_and_not_shown(surface: str, key: str, 
     assert [] == [each for each in (SECRET, WORD, TOKEN, value) if each and each.strip() and each in said]
 
 
+def test_what_is_wrong_with_a_secret_is_said() -> None:
+    with pytest.raises(ConfigurationError, match="app_secret has a space, or a character outside ASCII"):
+        MADE["whatsapp"](app_secret="copied with “quotes”")
+
+
 @pytest.mark.parametrize("written", [WORD, quote(WORD, safe="")])
 def test_the_servers_own_log_of_requests_does_not_show_the_word(written: str, caplog: pytest.LogCaptureFixture) -> None:
     MADE["messenger"]()

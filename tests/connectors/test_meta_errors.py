@@ -88,15 +88,24 @@ def test_a_rate_without_headers_waits_as_long_as_the_table_says() -> None:
     assert (6.0, None) == (pair.retry_after, app.retry_after)
 
 
+@pytest.mark.parametrize("code", [12, 2635, 2500])
+def test_an_ended_version_names_the_key_that_has_it(code: int) -> None:
+    said = str(explained(refusal(400, body(code=code)), {}, name="whatsapp"))
+    assert "`graph_version`" in said
+    assert "`version`" not in said
+
+
 def test_details_and_the_users_message_are_told() -> None:
     data = body(code=131009, message="(#131009) Parameter value is not valid", error_data={"details": "Too long"})
     assert "whatsapp: a part of the message is not as Meta takes it (code 131009: (#131009) Parameter value is not valid: " \
         "Too long)" in str(explained(refusal(400, data), {}, name="whatsapp"))  # fmt: skip
 
 
-def test_an_error_in_a_status_is_code_title_and_remedy() -> None:
+def test_an_error_in_a_status_is_code_meaning_and_remedy() -> None:
     status = {"code": 131026, "title": "Message undeliverable", "error_data": {"details": "Message Undeliverable."}}
-    assert "131026: Message Undeliverable.: nothing helps until the person changes that" == reported(status)
+    meaning = "131026: the person cannot be reached: no WhatsApp, an old one, or blocked"
+    assert f"{meaning} (Message Undeliverable): nothing helps until the person changes that" == reported(status)
+    assert f"{meaning}: nothing helps until the person changes that" == reported({"code": 131026})
     assert ["no reason given", "77: x"] == [reported({}), reported({"code": "77", "title": "x"})]
 
 

@@ -198,6 +198,11 @@ def test_plain_text_has_no_marks() -> None:
     )
 
 
+def test_a_quotation_in_plain_text_is_its_words() -> None:
+    assert "1. a.pdf, p. 3\n\n“Every 200 hours.”\nOr so." == plain("1. a.pdf, p. 3\n\n> “Every 200 hours.”\n> Or so.")
+    assert ["> no quotation"] == [plain(each) for each in plain_parts("\\> no quotation", limit=99, unit="bytes")]
+
+
 @pytest.mark.parametrize(("char", "count"), [("я", 500), ("漢", 333), ("🙂", 250), ("a", 1000)])
 def test_instagrams_limit_is_bytes(char: str, count: int) -> None:
     first, second = plain_parts(char * (count + 1), limit=1000, unit="bytes")

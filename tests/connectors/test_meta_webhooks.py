@@ -58,6 +58,11 @@ def test_any_other_is_not_and_the_error_does_not_say_what_was_expected(headers: 
     assert not [word for word in (digest, SECRET) if word in str(found.value)]
 
 
+def test_a_signature_of_another_secret_comes_with_a_hint() -> None:
+    with pytest.raises(InvalidWebhook, match="is app_secret that of the app that sends"):
+        verify(post(BODY, X_Hub_Signature_256=signed(BODY, secret="other")), app_secret=SECRET)
+
+
 def test_without_a_secret_nothing_is_believed() -> None:
     with pytest.raises(InvalidWebhook):
         verify(post(BODY, X_Hub_Signature_256=signed(BODY, secret="")), app_secret="")

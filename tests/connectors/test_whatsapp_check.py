@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from accounts import WABA_ID
+from accounts import WABA_ID, WHATSAPP_TOKEN
+from graph_nodes import SCOPES
 from graph_server import GraphServer
 from graph_world import Person
 from whatsapp_graph import FIXTURES, TO, Connect, settings_of
@@ -95,8 +96,9 @@ async def test_everything_is_well(graph: GraphServer, connect: Connect) -> None:
     graph.subscriptions.fields[WABA_ID] = ["messages"]
     options = {"business_account_id": WABA_ID, "template": "answer", "template_language": "en_US"}
     found = await findings(connect, **options)
-    assert ["ok", "ok", "ok", "ok", "ok", "warn"] == [status for status, _ in found]
-    assert "forbids assistants for everything" in found[-1][1]
+    assert ["ok", "ok", "ok", "ok", "ok", "ok", "warn"] == [status for status, _ in found]
+    assert "forbid general-purpose assistants since 2026-01-15" in found[-1][1]
+    assert "whatsapp_business_management" in found[2][1]
     assert "+15550001111 (Test bot), quality GREEN" in found[1][1]
 
 
@@ -108,16 +110,37 @@ async def test_what_is_wrong_is_found(graph: GraphServer, connect: Connect) -> N
         "graph_version": "v22.0",
     }
     found = await findings(connect, **options)
-    assert ["fail", "fail"] == [status for status, _ in found[3:5]]
-    assert "no app is subscribed" in found[3][1]
-    assert "'answer' in 'en_US' is not there" in found[4][1]
+    assert ["fail", "fail"] == [status for status, _ in found[4:6]]
+    assert "no app is subscribed" in found[4][1]
+    assert "'answer' in 'en_US' is not there" in found[5][1]
+
+
+async def test_a_permission_that_is_missing_is_found(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(SCOPES, WHATSAPP_TOKEN, ("whatsapp_business_messaging",))
+    with caplog.at_level("DEBUG"):
+        found = await findings(connect)
+    assert ("fail", "the token lacks whatsapp_business_management") == found[2]
+    assert WHATSAPP_TOKEN not in caplog.text
+
+
+async def test_the_key_of_a_wrong_id_is_named(graph: GraphServer) -> None:
+    remedies = []
+    for key, at in (("phone_number_id", 1), ("business_account_id", 3)):
+        bot = WhatsApp(**settings_of(graph, **{key: "4242"}))
+        remedies.append((await bot.check())[at].remedy)
+        await bot.aclose()
+    assert ["check connectors.whatsapp.phone_number_id", "check connectors.whatsapp.business_account_id"] == [
+        remedy.partition(":")[0] for remedy in remedies
+    ]
 
 
 async def test_what_is_not_configured_is_said(connect: Connect) -> None:
     found = await findings(connect)
-    assert ["warn", "warn", "warn"] == [status for status, _ in found[2:]]
-    assert "business_account_id" in found[2][1]
-    assert "template is not set" in found[3][1]
+    assert ["ok", "warn", "warn", "warn"] == [status for status, _ in found[2:]]
+    assert "business_account_id" in found[3][1]
+    assert "template is not set" in found[4][1]
 
 
 async def test_a_secret_of_another_app_is_told_from_a_wrong_token(graph: GraphServer, connect: Connect) -> None:
@@ -134,7 +157,8 @@ async def test_nobody_there_is_transient_and_the_check_says_so(connect: Connect,
     bot = connector(graph_base_url="http://127.0.0.1:9")
     with pytest.raises(TransientError):
         await bot.open(webhook_url=None)
-    assert "fail" == (await bot.check())[1].status
+    _, away, policy = await bot.check()
+    assert ("warn", "check the network, or use --offline", "warn") == (away.status, away.remedy, policy.status)
     await bot.aclose()
 
 

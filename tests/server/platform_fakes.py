@@ -98,6 +98,13 @@ class Refused(MemoryConnector):
         raise RuntimeError("was never open")
 
 
+class Named(Refused):
+    """Begins its errors with its name, as connectors do."""
+
+    async def open(self, *, webhook_url: str | None) -> None:
+        raise Rejected(f"{self.name}: the token is not valid")
+
+
 class Conflicting(MemoryConnector):
     """Finds out while it polls that somebody else does."""
 

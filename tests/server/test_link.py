@@ -72,6 +72,13 @@ def test_a_connector_that_is_refused_says_why_and_takes_nothing_with_it(
     assert 200 == bot.send(body(event("1", "hello")), to="good").status_code
 
 
+def test_a_connector_is_named_once(open_bot: OpenBot, caplog: pytest.LogCaptureFixture) -> None:
+    bot = open_bot(bad=section("platform_fakes:Named"), good=section())
+
+    assert "failed: the token is not valid" == until(bot, "bad", "failed")["connectors"]["bad"]
+    assert "connectors.bad stopped: the token is not valid" in caplog.text
+
+
 def test_a_bot_whose_only_connector_failed_is_not_ready(open_bot: OpenBot) -> None:
     bot = open_bot(memory=section("platform_fakes:Refused"), wait=False)
     said = bot.wait_for("failed")

@@ -175,6 +175,27 @@ def test_every_event_of_a_batch_is_recorded_whoever_was_called(bot: Bot, surface
         assert EXPECTED[object] == set(turns(bot)) - before
 
 
+def test_a_message_that_did_not_arrive_is_logged_without_its_person(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+    error = {"code": 131026, "title": "Message undeliverable", "error_data": {"details": f"Nobody at +{PHONE}."}}
+    status = {"id": "wamid.1", "status": "failed", "timestamp": str(AT), "recipient_id": PHONE, "errors": [error]}
+    change = chatted()
+    del change["value"]["messages"]
+    change["value"]["statuses"] = [status]
+    with caplog.at_level("INFO", logger="assistant.server.webhooks"):
+        assert 200 == post(bot, body("whatsapp_business_account", entry("1", changes=(change,)))).status_code
+    [line] = [record for record in caplog.records if record.name == "assistant.server.webhooks"]
+    expected = "webhook whatsapp: a message was not delivered: 131026: the person cannot be reached: no WhatsApp, an old one, or " \
+        "blocked (Nobody at …): nothing helps until the person changes that"  # fmt: skip
+    assert ("WARNING", expected) == (line.levelname, line.getMessage())
+
+
+def test_a_bad_signature_is_one_line_with_a_hint(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="assistant.server.webhooks"):
+        post(bot, GOOD, X_Hub_Signature_256=signature(GOOD, secret="guessed"))
+    [line] = [record.getMessage() for record in caplog.records if record.name == "assistant.server.webhooks"]
+    assert line.endswith("is app_secret that of the app that sends? (messenger, whatsapp, instagram, facebook)")
+
+
 BROKEN: list[Any] = [
     None,
     {},

@@ -103,6 +103,21 @@ def test_the_url_is_proven_by_whichever_knows_the_token(open_bot: OpenBot) -> No
     }
 
 
+def test_one_reason_of_many_connectors_is_one_line(open_bot: OpenBot, caplog: pytest.LogCaptureFixture) -> None:
+    bot = two(open_bot)
+    webhook = signed(body(event("1", "hello", chat="one-7")), "guessed")
+    with caplog.at_level(logging.INFO, logger="assistant.server.webhooks"):
+        bot.client.post("/webhooks/two", content=webhook.body, headers=dict(webhook.headers))
+        bot.client.get("/webhooks/two", params={"hub.verify_token": "guessed", "hub.challenge": "42"})
+    lines = [record.getMessage() for record in caplog.records if record.name == "assistant.server.webhooks"]
+
+    assert ["webhook two: refused: ", "webhook two: handshake refused: "] == [
+        line[: line.index("refused: ") + 9] for line in lines
+    ]
+    assert lines[1].endswith("the verify token is wrong (two, one)")
+    assert lines[0].endswith(" (two, one)")
+
+
 def test_the_connector_of_the_path_is_asked_first(open_bot: OpenBot) -> None:
     bot = two(open_bot, "platform_fakes:AnyToken")
     asked = {"hub.verify_token": SECRET, "hub.challenge": "42"}
