@@ -159,7 +159,10 @@ def unreached(error: Exception, region: str) -> AssistantError:
     if "Token" in kind or "SSO" in kind:
         return ConfigurationError(f"the AWS sign-in has expired ({kind}): run `aws sso login`")
     if kind == "ProfileNotFound":
-        return ConfigurationError("there is no such AWS profile: `aws configure list-profiles` shows those there are")
+        return ConfigurationError(
+            "there is no AWS profile of the name in --profile or AWS_PROFILE: "
+            "`aws configure list-profiles` shows those there are"
+        )
     if kind in ("NoRegionError", "InvalidRegionError"):
         return ConfigurationError(f"region {region!r} is not usable: give --region")
     return TransientError(f"AWS cannot be reached in {region} ({kind}): check the network, the proxy and the region")

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assistant.errors import AssistantError, PermanentError, Rejected
@@ -22,9 +21,6 @@ from deploy.plan import Plan
 from deploy.waiting import Patience, Tell, TooLong, Watch, facts_of
 
 log = logging.getLogger(__name__)
-
-SKEW = timedelta(minutes=2)
-"""How far this clock may be ahead of that of an instance."""
 
 SHOWN = 12
 """Last lines of the log in an error."""
@@ -89,7 +85,7 @@ def apply(
         notes = (note,)
     elif check and changes.fleet:
         notes = preflight.require(plan, account, live=live, tell=tell)
-    watch.since = datetime.now(UTC) - SKEW
+    watch.begin()
     run = Converging(plan, account, live=live, changes=changes, watch=watch, tell=tell)
     try:
         run.all()
@@ -133,7 +129,7 @@ def _settled(plan: Plan, account: Account, watch: Watch, tell: Tell) -> Live | N
         live = Live.read(account, plan.name)
     if live is not None and live.status == "Failed":
         reason = str(live.endpoint.get("FailureReason", ""))
-        cause, _ = watch.cause(reason)
+        cause, _ = watch.cause(reason, facts=live.facts)
         tell(
             f"endpoint {plan.name} has failed before and is created anew: {reason or 'AWS gives no reason'}\n{cause or ''}"
         )

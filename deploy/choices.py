@@ -145,7 +145,7 @@ class Choices:
         if bool(self.subnets) != bool(self.security_groups):
             raise ConfigurationError("a VPC needs both subnets and security_groups")
         if (self.scale_min is not None or self.scale_on == "kv" or self.scale_target) and self.scale_max is None:
-            raise ConfigurationError("scaling needs scale_max: how many instances at most")
+            raise ConfigurationError("scaling needs scale_max (--scale-max): how many instances at most")
         if self.scale_max is not None and self.scale_max < max(self.scale_min or 1, 1):
             raise ConfigurationError(f"scale_max {self.scale_max} is below scale_min {self.scale_min}")
         if self.async_output and self.with_components:

@@ -92,7 +92,7 @@ def _check_one(key: str, value: str, kind: Kind) -> None:
     if value.strip().lower() == "false" and f"no-{plain}" in names():
         raise ConfigurationError(
             f"{key}=false is dropped by the image, which leaves vLLM's default: write {PREFIX[kind]}NO_"
-            f"{plain.upper().replace('-', '_')}=true"
+            f"{plain.upper().replace('-', '_')}=true (--engine no-{plain}=true)"
         )
 
 

@@ -60,6 +60,8 @@ def fit(shape: Shape, wanted: Wanted, *, instance_type: str | None = None, price
         ConfigurationError: it fits nowhere as asked; the message has the figures and what would do.
     """
     dtype = _dtype(shape, wanted.dtype)
+    for priced in prices:
+        find(priced)  # a misspelt one would be passed over in silence
     if instance_type is not None:
         return _given(shape, wanted, find(instance_type), dtype)
     refusals: dict[str, list[str]] = {}

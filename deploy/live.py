@@ -56,6 +56,19 @@ class Live:
         return str(self.endpoint["EndpointStatus"])
 
     @property
+    def facts(self) -> dict[str, object]:
+        """What the remedies of the table of causes mention, of what stands there and not of a plan."""
+        environment = (self.model.get("PrimaryContainer") or {}).get("Environment") or {}
+        hub = _first(environment, "SM_VLLM_MODEL", "HF_MODEL_ID") or ""  # a path where the weights come from S3
+        known = {
+            "name": self.endpoint["EndpointName"],
+            "model": self.model_name if hub.startswith("/") else hub or self.model_name,
+            "instance_type": ((self.config.get("ProductionVariants") or [{}])[0]).get("InstanceType"),
+            "max_model_len": _first(environment, "SM_VLLM_MAX_MODEL_LEN", "OPTION_MAX_MODEL_LEN"),
+        }
+        return {key: value for key, value in known.items() if value}
+
+    @property
     def ours(self) -> bool:
         """Whether a plan of this name made it."""
         return bool(self.tags.get(TAG) == self.endpoint["EndpointName"])
@@ -69,6 +82,10 @@ class Live:
     def model_name(self) -> str | None:
         """The model it runs, or its base inference component does."""
         return self.model.get("ModelName")
+
+
+def _first(values: Mapping[str, str], *names: str) -> str | None:
+    return next((values[name] for name in names if name in values), None)
 
 
 def components_of(account: Account, endpoint: str) -> dict[str, dict[str, Any]]:

@@ -127,7 +127,11 @@ class Plan:
             texts = {key: tuple(read.pop(key)) for key in ("reasons", "warnings")}
             plan = cls(**{**read, **texts, "calls": calls, "memory": Memory(**sizes)})
             same = plan.digest == _digest(_unnamed(plan))
-        except (AttributeError, KeyError, TypeError) as error:
+        except KeyError as error:
+            raise ConfigurationError(
+                f"{where} is not a plan of `assistant-deploy plan --out`: it has no {error}"
+            ) from None
+        except (AttributeError, TypeError) as error:
             raise ConfigurationError(f"{where} is not a plan of `assistant-deploy plan --out`: {error}") from None
         if not same:
             raise ConfigurationError(

@@ -78,7 +78,7 @@ def _asked(check: Any, plan: Plan, account: Account, live: Live | None) -> Itera
 
 
 def _role(plan: Plan, account: Account, _: Live | None) -> Iterator[tuple[State, str]]:
-    arn = resolved(call_of(plan, "create_model"), account).parameters["ExecutionRoleArn"]
+    arn = _execution_role(plan, account)
     name = arn.rpartition("/")[2]
     if (owner := arn.split(":")[4]) != account.identity.account:
         yield (
@@ -100,6 +100,12 @@ def _role(plan: Plan, account: Account, _: Live | None) -> Iterator[tuple[State,
     yield "ok", f"{arn}, which SageMaker may take"
 
 
+def _execution_role(plan: Plan, account: Account) -> str:
+    """Its ARN; the secret is not asked for, which a check of its own does."""
+    call = resolved(call_of(plan, "create_model"), account, secrets=lambda _: "")
+    return str(call.parameters["ExecutionRoleArn"])
+
+
 def _trusts(document: dict[str, Any]) -> bool:
     statements = document.get("Statement") or []
     for statement in statements if isinstance(statements, list) else [statements]:
@@ -111,7 +117,7 @@ def _trusts(document: dict[str, Any]) -> bool:
 
 def _permissions(plan: Plan, account: Account, _: Live | None) -> Iterator[tuple[State, str]]:
     """IAM itself says whether the role may do what the plan's policy lists; statements with conditions aside."""
-    arn = resolved(call_of(plan, "create_model"), account).parameters["ExecutionRoleArn"]
+    arn = _execution_role(plan, account)
     denied: set[str] = set()
     for statement in plan.options["role_policy"]["Statement"]:
         given = statement["Resource"]

@@ -142,9 +142,7 @@ def _alarms(account: Account, name: str) -> dict[str, str]:
 
 
 def _cause(account: Account, live: Live, reason: str) -> Cause | None:
-    kind = next((one.get("InstanceType", "") for one in live.config.get("ProductionVariants", ())), "")
-    name = live.endpoint["EndpointName"]
-    facts = {"name": name, "region": account.region, "instance_type": kind, "model": live.model_name or ""}
+    name, facts = live.endpoint["EndpointName"], {**live.facts, "region": account.region}
     try:
         lines = [line.text for line in logs.tail(account, name, components=tuple(live.components), lines=TAIL)]
     except AssistantError:

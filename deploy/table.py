@@ -33,7 +33,7 @@ def _figures(plan: Plan) -> Table:
         "endpoint": f"{plan.name} in {plan.region}",
         "model": f"{plan.model} in {plan.dtype}",
         "instances": f"{plan.instance_count} x {plan.instance_type}, tensor parallel {plan.tensor_parallel}",
-        "context": f"{plan.max_model_len:,} tokens, {plan.max_concurrency} full contexts at once on each instance",
+        "context": f"{plan.max_model_len:,} tokens, {_contexts(plan.max_concurrency)} at once on each instance",
         "memory": (
             f"{sizes['weights_gib']} GiB weights + {sizes['kv_gib']} GiB KV cache + {sizes['reserve_gib']} GiB reserve "
             f"of {sizes['available_gib']} GiB"
@@ -67,3 +67,7 @@ def _calls(plan: Plan) -> Table:
         name = next(str(value) for key, value in call.parameters.items() if key.endswith(("Name", "ResourceId")))
         table.add_row(f"{call.service}.{call.operation}", Text(name))
     return table
+
+
+def _contexts(count: int) -> str:
+    return f"{count} full context{'' if count == 1 else 's'}"

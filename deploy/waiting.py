@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,9 @@ Tell = Callable[[str], None]
 
 INSTANCE = 300
 """Seconds until an instance runs and has pulled the image: an assumption, shown as what is usual."""
+
+SKEW = timedelta(minutes=2)
+"""How far this clock may be ahead of that of an instance."""
 
 SLACK = 1800
 """Seconds beyond the plan's time-outs before waiting ends: SageMaker reports a failure some minutes late."""
@@ -112,9 +116,18 @@ class Watch:
         read = partial(find, "sagemaker", "describe_inference_component", InferenceComponentName=name)
         return self._settle(f"inference component {name}", read, "InferenceComponentStatus")
 
-    def cause(self, reason: str) -> tuple[Cause | None, list[logs.Line]]:
-        """What AWS's reason and the log say together, and the log's tail; an unreadable log leaves the reason."""
-        facts = facts_of(self._plan) if self._plan else {"name": self._name}
+    def begin(self) -> None:
+        """A new version is under way: what the log holds by now was written by older ones, such as one that failed a minute ago."""
+        self.since = datetime.now(UTC) - SKEW
+        with contextlib.suppress(AssistantError):  # whoever needs the log later says that it cannot be read
+            self.since = max([self.since, *(line.at + timedelta(milliseconds=1) for line in self._log())])
+
+    def cause(self, reason: str, *, facts: Mapping[str, object] | None = None) -> tuple[Cause | None, list[logs.Line]]:
+        """What AWS's reason and the log say together, and the log's tail; an unreadable log leaves the reason.
+
+        `facts` fill the remedies in the place of the plan's.
+        """
+        facts = {**(facts_of(self._plan) if self._plan else {"name": self._name}), **(facts or {})}
         try:
             found = self._log()
         except AssistantError as error:

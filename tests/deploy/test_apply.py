@@ -234,6 +234,7 @@ def test_a_creation_that_failed_while_nobody_looked_is_explained_and_begun_anew(
     apply(plan, account, tell=lines.append, patience=PROMPT)
 
     assert 1 == told(lines, "created anew", "ping health check", "tokens that fit by the log: 5120")
+    assert 0 == told(lines, "the log already says")
     assert "InService" == aws.fleet.endpoints["llama"]["EndpointStatus"]
 
 

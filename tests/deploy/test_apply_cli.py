@@ -94,6 +94,7 @@ def test_a_failure_is_one_message_with_cause_remedy_and_log(aws: Aws, file: str)
         assert part in str(result.exception)
     assert "Failed since" in status.stdout
     assert "cause: The KV cache" in status.stdout
+    assert "max_model_len not known" not in status.stdout
 
 
 def test_the_console_script_ends_with_1_and_one_message(aws: Aws, file: str) -> None:

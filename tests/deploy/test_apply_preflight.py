@@ -184,10 +184,12 @@ def test_a_gated_model_without_a_token_is_refused(aws: Aws) -> None:
 
 
 def test_a_secret_that_does_not_exist_is_refused(aws: Aws) -> None:
-    found = look(aws, plan_of(secret="none"))["secret"]
+    looked = look(aws, plan_of(secret="none"))
+    found = looked["secret"]
 
     assert "failed" == found.state
     assert "does not exist" in found.text
+    assert ["ok", "ok"] == [looked[check].state for check in ("role", "permissions")]
 
 
 def test_a_hub_that_cannot_be_reached_is_a_note(aws: Aws) -> None:

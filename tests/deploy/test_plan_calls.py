@@ -216,6 +216,7 @@ def test_prices_are_what_was_given_and_never_invented() -> None:
         ({**VPC, "subnets": ("vpc-0123abcd",)}, "'vpc-0123abcd' is not an id"),
         ({"scale_min": 0}, "needs scale_max"),
         ({"scale_min": 3, "scale_max": 2}, "below scale_min"),
+        ({"prices": {"ml.g5.9xlarge": 1.0}}, "near: "),
         ({"scale_min": 3, "scale_max": 4}, "above instances 1"),
         ({"instances": 3, "scale_max": 2}, "more than scale_max"),
         ({"async_output": "s3://bucket/x", "components": True}, "cannot go with"),
