@@ -146,8 +146,10 @@ def test_the_commands_of_the_guide_run_in_order_as_written(tmp_path: Path, monke
 def test_the_figures_of_the_guide_are_what_a_plan_says() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     small = Plan.make("8B", instance_type="ml.g5.2xlarge")
-    assert f"{small.memory.tokens:,} tokens, three contexts of 8,192" in text
+    picked = Plan.make("8B")
+    assert f"{small.memory.tokens:,} tokens, four contexts of 7,168; three of 8,192 where the instance is named" in text
     assert (3, 8192) == (small.max_concurrency, small.max_model_len)
+    assert ("ml.g5.2xlarge", 4, 7168) == (picked.instance_type, picked.max_concurrency, picked.max_model_len)
     assert 5 == Plan.make("70B", instance_type="ml.g5.48xlarge", dtype="bfloat16").max_concurrency
     assert 8 == Plan.make("70B", instance_type="ml.g6e.12xlarge").max_concurrency
     assert 25 == Plan.make("405B", instance_type="ml.p5.48xlarge", dtype="fp8").max_concurrency
