@@ -14,8 +14,8 @@ from assistant.inbox.entries import Entry, Fate, Part, Shown, State
 from assistant.inbox.names import QUEUE, WORKFLOW
 from assistant.inbox.records import incoming_from_json, readable
 from assistant.inbox.reports import REASONLESS, Report
-from assistant.inbox.tables import ACTIVE, DROPPED, GAVE_UP, Tables, stored_in
-from assistant.inbox.timeline import DIED, Timeline, at, loaded
+from assistant.inbox.tables import ACTIVE, DROPPED, GAVE_UP, Tables, loaded, stored_in
+from assistant.inbox.timeline import DIED, Timeline, at
 from assistant.inbox.wording import reading
 from assistant.types import Incoming
 

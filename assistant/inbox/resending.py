@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, update
 
 from assistant.inbox.names import APPLICATION, ASKED
-from assistant.inbox.tables import ANSWERED, Tables
-from assistant.inbox.timeline import REPORTED, loaded
+from assistant.inbox.tables import ANSWERED, Tables, loaded
+from assistant.inbox.timeline import REPORTED
 
 Json = dict[str, Any]
 

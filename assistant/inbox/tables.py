@@ -140,7 +140,7 @@ class Tables:
         done = self.steps.c
         connection.execute(delete(self.steps).where(done.workflow_uuid == id, done.function_id >= step))
         last = (done.workflow_uuid == id) & (done.function_id == step - 1)
-        if isinstance(record := _json(connection.scalar(select(done.output).where(last))), dict):
+        if record := loaded(connection.scalar(select(done.output).where(last))):
             asked = json.dumps(record | {ASKED: True}, separators=(",", ":"))
             connection.execute(update(self.steps).where(last).values(output=asked))
         return True
@@ -166,11 +166,13 @@ class Tables:
         connection.execute(insert(self.outcomes), values)
 
 
-def _json(text: str | None) -> Any:
+def loaded(text: str | None) -> dict[str, Any]:
+    """A JSON object of the database; empty where there is none."""
     try:
-        return json.loads(text or "null")
+        value = json.loads(text or "{}")
     except ValueError:
-        return None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def stored_in(inputs: str) -> dict[str, Any]:

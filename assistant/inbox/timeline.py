@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from assistant.inbox.delivery import Attempt
 from assistant.inbox.entries import Moment
 from assistant.inbox.reports import REASONLESS, Report
-from assistant.inbox.tables import DROPPED, GAVE_UP
+from assistant.inbox.tables import DROPPED, GAVE_UP, loaded
 
 Json = dict[str, Any]
 
@@ -138,15 +137,6 @@ class Timeline:
 def at(milliseconds: int | None) -> datetime:
     """A time of the database."""
     return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC)
-
-
-def loaded(text: str | None) -> Json:
-    """A JSON object of the database; empty where there is none."""
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _begun(step: Any) -> int | None:

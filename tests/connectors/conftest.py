@@ -1,4 +1,4 @@
-"""A Telegram of our own, and a bot that is connected to it."""
+"""A Telegram and a Graph API of our own, and a bot that is connected to the first."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ SPECIFICATION = Path(__file__).parents[3] / "shared" / "contracts" / "telegram"
 """The scraped specification of the Bot API with its checker, where it is at hand."""
 
 Connect = Callable[..., Any]
+
+
+@pytest.fixture
+async def graph() -> AsyncIterator[Any]:
+    """A Graph API of our own (`graph_server.GraphServer`) that sends no webhooks of its own accord."""
+    from graph_server import GraphServer
+
+    server = GraphServer()
+    server.reports = False
+    async with serving(server) as url:
+        server.url = url
+        yield server
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from messaging_payloads import PERSON
 from assistant.connector import Disclosing, Handing, Reacting, Windowed
 from assistant.errors import ConfigurationError, Rejected
 from assistant.markup import utf8
-from assistant.testing.serving import serving
 from assistant.types import Address, Attachment, Button, Outgoing
 from connectors._messaging_bodies import split, visible
 from connectors._messaging_limits import ACCOUNT_FIELDS, INSTAGRAM
@@ -29,15 +28,6 @@ TO = Address("instagram", INSTAGRAM_ID, PERSON)
 LINK = Button("Open the shop", url="https://shop.example/")
 
 Connect = Callable[..., Awaitable[Instagram]]
-
-
-@pytest.fixture
-async def graph() -> AsyncIterator[GraphServer]:
-    server = GraphServer()
-    server.reports = False
-    async with serving(server) as url:
-        server.url = url
-        yield server
 
 
 @pytest.fixture

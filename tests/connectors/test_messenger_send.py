@@ -19,7 +19,6 @@ from messaging_payloads import PERSON, body, event, signed
 
 from assistant.errors import ConfigurationError, Rejected
 from assistant.markup import utf16
-from assistant.testing.serving import serving
 from assistant.types import Address, Attachment, Button, Incoming, Outgoing
 from connectors._messaging_bodies import bodies, split, visible
 from connectors._messaging_limits import MESSENGER, MIB, PAGE_FIELDS
@@ -31,15 +30,6 @@ LINK = Button("Open the shop", url="https://shop.example/")
 THUMBS = (Button("👍", data="up:0123456789abcdef"), Button("👎", data="down:0123456789abcdef"))
 
 Connect = Callable[..., Awaitable[Messenger]]
-
-
-@pytest.fixture
-async def graph() -> AsyncIterator[GraphServer]:
-    server = GraphServer()
-    server.reports = False
-    async with serving(server) as url:
-        server.url = url
-        yield server
 
 
 @pytest.fixture

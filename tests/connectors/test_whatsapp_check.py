@@ -19,7 +19,7 @@ from connectors._meta_errors import WindowClosed
 from connectors._whatsapp_template import Template
 from connectors.whatsapp import WhatsApp
 
-graph, ann, connect, bot = FIXTURES
+ann, connect, bot = FIXTURES
 
 
 async def test_a_closed_window_is_an_error_of_its_own(graph: GraphServer, ann: Person, bot: WhatsApp) -> None:

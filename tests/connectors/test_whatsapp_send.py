@@ -29,7 +29,7 @@ OUTGOING = Path(__file__).parents[3] / "shared" / "contracts" / "whatsapp" / "wh
 
 THUMBS = (Button("👍", data="up:0123456789abcdef"), Button("👎", data="down:0123456789abcdef"))
 
-graph, ann, connect, bot = FIXTURES
+ann, connect, bot = FIXTURES
 
 
 async def test_a_text_goes_out_with_whatsapps_marks_and_the_key(graph: GraphServer, ann: Person, bot: WhatsApp) -> None:

@@ -12,7 +12,6 @@ from graph_server import GraphServer
 from graph_world import Person
 from whatsapp_payloads import PHONE, USER
 
-from assistant.testing.serving import serving
 from assistant.types import Address, Button
 from connectors.whatsapp import WhatsApp
 
@@ -20,15 +19,6 @@ TO = Address("whatsapp", PHONE_NUMBER_ID, PHONE)
 SOURCES = Button("Sources", data="sources:0123456789abcdef")
 
 Connect = Callable[..., Awaitable[WhatsApp]]
-
-
-@pytest.fixture
-async def graph() -> AsyncIterator[GraphServer]:
-    server = GraphServer()
-    server.reports = False
-    async with serving(server) as url:
-        server.url = url
-        yield server
 
 
 @pytest.fixture
@@ -62,5 +52,5 @@ async def bot(connect: Connect) -> WhatsApp:
     return await connect()
 
 
-FIXTURES = (graph, ann, connect, bot)
+FIXTURES = (ann, connect, bot)
 """To be unpacked in a test module."""
